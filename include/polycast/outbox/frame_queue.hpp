@@ -1,0 +1,73 @@
+#pragma once
+
+#include <polycast/outbox/shared_frame.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace polycast::inline v0::detail {
+
+/// A place in a queue: a reference to a frame.
+struct frame_node {
+    frame_node* next = nullptr;
+    frame_ref frame{};
+};
+
+/// A shard's supply of nodes: they come in blocks, go back when a frame has been written, and are never given up, so
+/// that queueing in the steady state allocates nothing.
+class node_pool {
+public:
+    [[nodiscard]] frame_node* take(frame_ref frame)
+    {
+        if (free_ == nullptr)
+            refill();
+        frame_node* const node = std::exchange(free_, free_->next);
+        node->next = nullptr;
+        node->frame = std::move(frame);
+        return node;
+    }
+    void give_back(frame_node* node) noexcept
+    {
+        node->frame = {};
+        node->next = std::exchange(free_, node);
+    }
+
+private:
+    static constexpr std::size_t block_size = 256;
+    void refill()
+    {
+        blocks_.push_back(std::make_unique<frame_node[]>(block_size));
+        for (std::size_t i = 0; i < block_size; ++i)
+            blocks_.back()[i].next = std::exchange(free_, &blocks_.back()[i]);
+    }
+    frame_node* free_ = nullptr;
+    std::vector<std::unique_ptr<frame_node[]>> blocks_;
+};
+
+/// First in, first out. Owns no memory: nodes belong to a pool.
+class frame_queue {
+public:
+    [[nodiscard]] bool empty() const noexcept { return head_ == nullptr; }
+    [[nodiscard]] frame_node* front() const noexcept { return head_; }
+    void push_back(frame_node* node) noexcept
+    {
+        node->next = nullptr;
+        (head_ == nullptr ? head_ : tail_->next) = node;
+        tail_ = node;
+    }
+    void push_front(frame_node* node) noexcept
+    {
+        if (head_ == nullptr)
+            tail_ = node;
+        node->next = std::exchange(head_, node);
+    }
+    [[nodiscard]] frame_node* pop_front() noexcept { return std::exchange(head_, head_->next); }
+
+private:
+    frame_node* head_ = nullptr;
+    frame_node* tail_ = nullptr;
+};
+
+}  // namespace polycast::inline v0::detail

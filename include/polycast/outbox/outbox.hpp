@@ -1,0 +1,122 @@
+#pragma once
+
+#include <polycast/outbox/frame_queue.hpp>
+#include <polycast/outbox/lane.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+namespace polycast::inline v0 {
+
+/// Which queues a write may take from: bit 0 control, then one bit a lane.
+using lane_mask = std::uint8_t;
+inline constexpr lane_mask control_only = 1;
+inline constexpr lane_mask all_lanes = 0b1111;
+[[nodiscard]] constexpr lane_mask mask_of(lane l) noexcept
+{
+    return static_cast<lane_mask>(2U << static_cast<unsigned>(l));
+}
+
+/// What waits for one session: control frames above all, then three lanes, and the rest of a frame that is half
+/// written. Bytes are counted exactly; the cap is the caller's, asked before `push`. No I/O.
+class outbox {
+public:
+    static constexpr std::size_t control = 0;
+    static constexpr std::size_t queue_count = 1 + lane_count;
+
+    [[nodiscard]] static constexpr std::size_t queue_of(lane l) noexcept { return 1 + static_cast<std::size_t>(l); }
+
+    [[nodiscard]] bool empty() const noexcept { return queued_bytes_ == 0; }
+    [[nodiscard]] std::size_t queued_bytes() const noexcept { return queued_bytes_; }
+    /// Frames in one lane.
+    [[nodiscard]] std::uint32_t waiting(lane l) const noexcept { return waiting_[queue_of(l)]; }
+
+    void push(detail::node_pool& pool, std::size_t queue, frame_ref frame)
+    {
+        auto const bytes = frame->wire_bytes();
+        queues_[queue].push_back(pool.take(std::move(frame)));
+        queued_bytes_ += bytes;
+        ++waiting_[queue];
+    }
+
+    /// The queue to take from next, or `queue_count` if those in `due` are empty. Control first; then by weight: of
+    /// sixteen turns the high lane is preferred in ten, normal in five, batch in one, so no lane ever starves.
+    [[nodiscard]] std::size_t next(lane_mask due) const noexcept
+    {
+        if ((due & control_only) != 0 && !queues_[control].empty())
+            return control;
+        static constexpr std::array<std::uint8_t, 16> preferred{1, 1, 2, 1, 1, 2, 1, 1, 2, 1, 1, 2, 1, 1, 2, 3};
+        auto const ready = [&](std::size_t q) { return (due >> q & 1) != 0 && !queues_[q].empty(); };
+        if (std::size_t const first = preferred[turn_ % preferred.size()]; ready(first))
+            return first;
+        for (std::size_t q = 1; q < queue_count; ++q)
+            if (ready(q))
+                return q;
+        return queue_count;
+    }
+    /// Takes the front of a queue. The bytes stay counted until `wrote`.
+    [[nodiscard]] detail::frame_node* pop(std::size_t queue) noexcept
+    {
+        turn_ = static_cast<std::uint8_t>(turn_ + (queue != control));
+        --waiting_[queue];
+        return queues_[queue].pop_front();
+    }
+    [[nodiscard]] detail::frame_node const* front(std::size_t queue) const noexcept { return queues_[queue].front(); }
+    /// Puts back what `pop` took, last taken first.
+    void unpop(std::size_t queue, detail::frame_node* node) noexcept
+    {
+        turn_ = static_cast<std::uint8_t>(turn_ - (queue != control));
+        ++waiting_[queue];
+        queues_[queue].push_front(node);
+    }
+
+    /// What is left of a frame that the transport took in part. It goes before everything.
+    [[nodiscard]] std::span<char const> partial() const noexcept
+    {
+        return partial_ ? partial_->wire().subspan(partial_at_) : std::span<char const>();
+    }
+    void set_partial(frame_ref frame, std::size_t written_bytes) noexcept
+    {
+        partial_ = std::move(frame);
+        partial_at_ = written_bytes;
+    }
+    void advance_partial(std::size_t written_bytes) noexcept
+    {
+        partial_at_ += written_bytes;
+        if (partial_at_ == partial_->wire_bytes())
+            partial_ = {};
+    }
+
+    void count_in(std::size_t bytes) noexcept { queued_bytes_ += bytes; }
+    void count_out(std::size_t bytes) noexcept { queued_bytes_ -= bytes; }
+
+    /// Drops what has not begun to be written; a frame that has must end before another may follow.
+    void drop_waiting(detail::node_pool& pool) noexcept
+    {
+        for (std::size_t q = 0; q < queue_count; ++q) {
+            while (!queues_[q].empty())
+                pool.give_back(queues_[q].pop_front());
+            waiting_[q] = 0;
+        }
+        queued_bytes_ = partial().size();
+    }
+    /// Drops everything.
+    void clear(detail::node_pool& pool) noexcept
+    {
+        partial_ = {};
+        drop_waiting(pool);
+    }
+
+private:
+    std::array<detail::frame_queue, queue_count> queues_{};
+    std::size_t queued_bytes_ = 0;
+    std::array<std::uint32_t, queue_count> waiting_{};
+    frame_ref partial_{};
+    std::size_t partial_at_ = 0;
+    std::uint8_t turn_ = 0;
+};
+static_assert(sizeof(outbox) <= 120, "an idle session pays for its outbox");
+
+}  // namespace polycast::inline v0

@@ -1,0 +1,26 @@
+#pragma once
+
+/// polycast: a WebSocket event server, emitter and client composed from policies by the compiler.
+/// This header has everything that needs Asio, zstd and RapidJSON only.
+
+#include <polycast/batching/immediate.hpp>
+#include <polycast/batching/per_tick.hpp>
+#include <polycast/batching/window.hpp>
+#include <polycast/compression/identity.hpp>
+#include <polycast/compression/zstd.hpp>
+#include <polycast/config.hpp>
+#include <polycast/emitter.hpp>
+#include <polycast/error.hpp>
+#include <polycast/fwd.hpp>
+#include <polycast/guard/origin.hpp>
+#include <polycast/isolation/per_connection.hpp>
+#include <polycast/isolation/per_user.hpp>
+#include <polycast/isolation/shared.hpp>
+#include <polycast/observer/counters.hpp>
+#include <polycast/observer/silent.hpp>
+#include <polycast/serializer/json.hpp>
+#include <polycast/serializer/raw.hpp>
+#include <polycast/server.hpp>
+#include <polycast/transport/simulated.hpp>
+#include <polycast/transport/tcp.hpp>
+#include <polycast/version.hpp>

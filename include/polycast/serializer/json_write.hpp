@@ -1,0 +1,198 @@
+#pragma once
+
+#include <polycast/detail/byte_buffer.hpp>
+#include <polycast/event/describe.hpp>
+#include <polycast/event/enumerators.hpp>
+#include <polycast/frame/utf8.hpp>
+#include <polycast/serializer/error.hpp>
+#include <polycast/serializer/json_text.hpp>
+#include <polycast/serializer/timestamp.hpp>
+#include <polycast/serializer/value.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <string_view>
+#include <utility>
+
+namespace polycast::inline v0::detail {
+
+/// Appends values as JSON. Allocates nothing but the buffer's growth. `error` is the first fault; what was written is
+/// then not to be used.
+struct json_writer {
+    byte_buffer& out;
+    serializer_error error{};
+
+    void fail(serializer_error e) noexcept
+    {
+        if (error == serializer_error{})
+            error = e;
+    }
+
+    template <class Number>
+    void number(Number value)
+    {
+        // The longest: 24 characters of a double, "-1.7976931348623157e+308"; a long double is written as a double.
+        char* const at = out.prepare(32);
+        out.commit(static_cast<std::size_t>(std::to_chars(at, at + 32, value).ptr - at));
+    }
+
+    /// Each field as `,"key":value`; a `std::optional` without value is left out.
+    template <class T>
+    void fields(T const& value)
+    {
+        with_fields(value, [this](auto const&... all) {
+            [this, &all...]<std::size_t... I>(std::index_sequence<I...>) {
+                (this->template field<T, I>(all), ...);
+            }(std::make_index_sequence<sizeof...(all)>{});
+        });
+    }
+
+    template <class T, std::size_t I, class Field>
+    void field(Field const& value)
+    {
+        if constexpr (kind_of<Field>() == value_kind::optional) {
+            if (!value.has_value())
+                return;
+            out.append(key_text<T, I>.data(), key_text<T, I>.size());
+            write(*value);
+        } else {
+            out.append(key_text<T, I>.data(), key_text<T, I>.size());
+            write(value);
+        }
+    }
+
+    /// Turns `,"a":1,"b":2`, written since `begin`, into an object: the first comma becomes the brace.
+    void close_object(std::size_t begin)
+    {
+        if (out.size() == begin) {
+            out.append("{}", 2);
+        } else {
+            out.data()[begin] = '{';
+            out.push_back('}');
+        }
+    }
+
+    template <class T>
+    void write(T const& value)
+    {
+        constexpr value_kind kind = kind_of<T>();
+        static_assert(kind != value_kind::unsupported,
+                      "polycast: an event has a field of a type that cannot be encoded.");
+        if constexpr (kind == value_kind::boolean) {
+            value ? out.append("true", 4) : out.append("false", 5);
+        } else if constexpr (kind == value_kind::integer) {
+            number(value);
+        } else if constexpr (kind == value_kind::real) {
+            if (std::isfinite(value))
+                number(static_cast<std::conditional_t<std::same_as<T, float>, float, double>>(value));
+            else
+                fail(serializer_error::not_a_number);
+        } else if constexpr (kind == value_kind::enumeration) {
+            enumeration(value);
+        } else if constexpr (kind == value_kind::text || kind == value_kind::text_view) {
+            write_text(out, std::string_view(value));
+        } else if constexpr (kind == value_kind::optional) {
+            value.has_value() ? write(*value) : out.append("null", 4);
+        } else if constexpr (kind == value_kind::nullable) {
+            write(value.value);
+        } else if constexpr (kind == value_kind::raw) {
+            raw(value.text);
+        } else if constexpr (kind == value_kind::duration) {
+            write(value.count());
+        } else if constexpr (kind == value_kind::time) {
+            time(value);
+        } else if constexpr (kind == value_kind::variant) {
+            alternative(value);
+        } else if constexpr (kind == value_kind::array || kind == value_kind::sequence) {
+            list(value);
+        } else if constexpr (kind == value_kind::map) {
+            std::size_t const begin = out.size();
+            for (auto const& [key, mapped] : value) {
+                out.push_back(',');
+                write_text(out, std::string_view(key));
+                out.push_back(':');
+                write(mapped);
+            }
+            close_object(begin);
+        } else if constexpr (kind == value_kind::aggregate) {
+            std::size_t const begin = out.size();
+            fields(value);
+            close_object(begin);
+        }
+    }
+
+private:
+    template <class E>
+    void enumeration(E value)
+    {
+        if constexpr (named_enum<E>) {
+            std::string_view const name = enumerator_name(value);
+            if (name.empty())
+                fail(serializer_error::unknown_enumerator);
+            write_text(out, name);
+        } else {
+            write(static_cast<std::underlying_type_t<E>>(value));
+        }
+    }
+
+    void raw(std::string_view text)
+    {
+        if (!valid_utf8(text))
+            return fail(serializer_error::invalid_utf8);
+        std::size_t const begin = out.size();
+        out.append(text.empty() ? std::string_view("null") : text);
+        // Newlines separate the events of a frame. Within JSON text they are but white space.
+        std::replace(out.data() + begin, out.data() + out.size(), '\n', ' ');
+    }
+
+    template <class Time>
+    void time(Time value)
+    {
+        auto const since = std::chrono::floor<std::chrono::milliseconds>(value).time_since_epoch();
+        char* const at = out.prepare(timestamp_bytes + 2);
+        if (!write_timestamp(since.count(), at + 1))
+            return fail(serializer_error::out_of_range);
+        at[0] = '"';
+        at[timestamp_bytes + 1] = '"';
+        out.commit(timestamp_bytes + 2);
+    }
+
+    template <class List>
+    void list(List const& value)
+    {
+        std::size_t const begin = out.size();
+        for (auto const& element : value) {
+            out.push_back(',');
+            // Not deduced: the elements of vector<bool> are proxies.
+            write<typename List::value_type>(element);
+        }
+        if (out.size() == begin)
+            out.push_back('[');
+        else
+            out.data()[begin] = '[';
+        out.push_back(']');
+    }
+
+    template <class Variant>
+    void alternative(Variant const& value)
+    {
+        static_assert(alternatives<Variant>::distinct);
+        visit(
+            [this]<class T>(T const& held) {
+                if constexpr (kind_of<T>() == value_kind::aggregate) {
+                    constexpr auto opening = joined<event_name<T>.size() + 4>("{\"", event_name<T>, "\":");
+                    out.append(opening.data(), opening.size());
+                    write(held);
+                    out.push_back('}');
+                } else {
+                    write(held);
+                }
+            },
+            value);
+    }
+};
+
+}  // namespace polycast::inline v0::detail

@@ -1,0 +1,123 @@
+#pragma once
+
+#include <polycast/event/describe.hpp>
+#include <polycast/session/port.hpp>
+#include <polycast/session/posting.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace polycast::inline v0::detail {
+
+/// Hands the frame of each receiver's profile to its outbox. A receiver costs a reference and a place in a queue.
+template <class Shard, class Sessions, class C>
+void fan_out(Shard& shard, Sessions const& to, posted<C> const& p, sent& result)
+{
+    for (auto* const s : to) {
+        if (p.except && s->handle() == p.except)
+            continue;
+        if (auto const& frame = p.frames[shard.profile(*s)])
+            if (auto const o = shard.enqueue(*s, frame, p.lane_, p.critical); o != outcome::gone)
+                result.count(o);
+    }
+}
+
+/// Delivers on this shard what was posted to it.
+template <class Shard, class C>
+sent fan_out_local(Shard& shard, posted<C> const& p)
+{
+    sent result;
+    switch (p.kind) {
+    case audience_kind::session:
+        if (auto* const s = shard.find(p.to))
+            fan_out(shard, std::array{s}, p, result);
+        break;
+    case audience_kind::user:
+        if (auto* const g = shard.users().find(p.name))
+            fan_out(shard, g->members, p, result);
+        break;
+    case audience_kind::room:
+        if (auto* const g = shard.rooms().find(p.name))
+            fan_out(shard, g->members, p, result);
+        break;
+    case audience_kind::everyone:
+        shard.for_each_session([&](auto& s) { fan_out(shard, std::array{&s}, p, result); });
+        break;
+    }
+    return result;
+}
+
+/// The members of a room as a handler addresses them: on this shard at once, on the others through their mailboxes.
+template <class Shard>
+class local_audience {
+public:
+    using C = typename Shard::composition_type;
+
+    local_audience(Shard& shard, std::string_view room, bool allowed) : shard_(shard), allowed_(allowed)
+    {
+        to_.kind = audience_kind::room;
+        to_.name = room;
+    }
+    /// Leaves one session out.
+    [[nodiscard]] local_audience&& except(handle h) &&
+    {
+        to_.except = h;
+        return std::move(*this);
+    }
+    /// Sends an event to each member, encoded once.
+    template <event Event>
+    sent emit(Event const& event) &&
+    {
+        return deliver([&] {
+            envelope_head head;
+            head.room = to_.name;
+            head.timestamp = shard_.loop().wall_now();
+            to_.lane_ = event_lane<Event>;
+            to_.critical = event_critical<Event>;
+            auto const used = [&](std::size_t p) { return shard_.shared().profiles.any(p); };
+            return !encode_event<C>(to_.frames, head, event, used, shard_.counter());
+        });
+    }
+    /// Sends a message as it is.
+    sent send(std::string_view payload, opcode op = opcode::text) &&
+    {
+        return deliver([&] {
+            to_.lane_ = lane::normal;
+            to_.frames = encode_message<C>(payload, op);
+            return true;
+        });
+    }
+
+private:
+    template <class Encode>
+    sent deliver(Encode encode)
+    {
+        if (!allowed_)
+            return {outcome::refused, 0, 0, 0};
+        auto const others = shard_.shared().every_shard() & ~(std::uint64_t{1} << shard_.index());
+        shard_.take_mail();
+        if (others == 0 && shard_.rooms().find(to_.name) == nullptr)
+            return {};
+        if (!encode())
+            return {outcome::refused, 0, 0, 0};
+        sent result = fan_out_local(shard_, to_);
+        if (others != 0) {
+            auto const elsewhere = shard_.shared().post(others, to_);
+            result.status = result.receivers == 0 || elsewhere.status < result.status ? elsewhere.status : result.status;
+            result.receivers += elsewhere.receivers;
+            result.queued += elsewhere.queued;
+            result.refused += elsewhere.refused;
+        }
+        return result;
+    }
+
+    Shard& shard_;
+    bool allowed_;
+    posted<C> to_{};
+};
+
+}  // namespace polycast::inline v0::detail

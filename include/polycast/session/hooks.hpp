@@ -1,0 +1,60 @@
+#pragma once
+
+#include <polycast/event/envelope.hpp>
+#include <polycast/handshake/request.hpp>
+#include <polycast/handshake/response.hpp>
+
+#include <concepts>
+#include <string>
+#include <string_view>
+
+namespace polycast::inline v0 {
+
+/// Who asks to connect, as the application's `identify` says. An empty user is an unknown one: every such connection
+/// stands alone. `admitted = false` refuses the handshake with `status` and `reason`.
+struct identity {
+    std::string user{};
+    bool admitted = true;
+    int status = 403;
+    std::string reason = "not allowed";
+};
+
+/// The application: an object with any of these members, found by the compiler, called on the session's shard. With
+/// more than one shard several run at once.
+///
+/// | Member                                        | Called                                                           |
+/// |-----------------------------------------------|------------------------------------------------------------------|
+/// | `using accepts = events<A, B>`                | which events clients may send                                    |
+/// | `on(auto& session, A const&)`                 | for each of them; `on(session, A const&, envelope const&)` too   |
+/// | `on_unknown(auto& session, envelope const&)`  | for any other type; without it the client is told `unknown_type` |
+/// | `on(auto& session, message const&)`           | raw serializer: for each message                                 |
+/// | `opened(auto& session)`                       | once, before the first message                                   |
+/// | `closed(auto& session, close_info const&)`    | once for each `opened`; the session takes no more events         |
+/// | `identify(request const&)` → `identity`       | before `opened`; without it nobody has a user                    |
+/// | `may_join(auto& session, std::string_view)`   | a client's `$join`; without it the isolation policy decides      |
+/// | `http(request const&)` → `http_response`      | a plain GET or HEAD on the same port; without it 404             |
+template <class App, class Session>
+concept has_opened = requires(App& app, Session& s) { app.opened(s); };
+
+template <class App, class Session>
+concept has_closed = requires(App& app, Session& s, struct close_info const& info) { app.closed(s, info); };
+
+template <class App>
+concept has_identify = requires(App& app, request const& r) {
+    { app.identify(r) } -> std::convertible_to<identity>;
+};
+
+template <class App, class Session>
+concept has_may_join = requires(App& app, Session& s, std::string_view room) {
+    { app.may_join(s, room) } -> std::convertible_to<bool>;
+};
+
+template <class App>
+concept has_http = requires(App& app, request const& r) {
+    { app.http(r) } -> std::convertible_to<http_response>;
+};
+
+template <class App, class Session>
+concept takes_messages = requires(App& app, Session& s, message const& m) { app.on(s, m); };
+
+}  // namespace polycast::inline v0

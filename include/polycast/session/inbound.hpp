@@ -1,0 +1,177 @@
+#pragma once
+
+#include <polycast/event/control.hpp>
+#include <polycast/event/dispatch.hpp>
+#include <polycast/message/control.hpp>
+#include <polycast/session/hooks.hpp>
+#include <polycast/session/keepalive.hpp>
+#include <polycast/session/session.hpp>
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+namespace polycast::inline v0::detail {
+
+/// What the assembler and the dispatcher call for one session: messages become events, control becomes answers.
+template <class Shard>
+struct inbound {
+    using session_type = typename Shard::session_type;
+    using C = typename Shard::composition_type;
+    static constexpr bool is_raw = C::serializer::name == "raw";
+
+    Shard& shard;
+    session_type& s;
+
+    // --- for the assembler -----------------------------------------------------------------------------------------
+
+    bool message(opcode op, std::span<char> payload, bool /*compressed*/)
+    {
+        if (s.phase_ != phase::open)
+            return s.phase_ == phase::closing;  // our close frame is out: what still comes is not looked at
+        shard.observer_.count(metric::messages_in, 1);
+        ++s.record_.messages_in;
+        if constexpr (is_raw)
+            raw(op, payload);
+        else
+            events(op, payload);
+        return s.phase_ == phase::open || s.phase_ == phase::closing;
+    }
+    bool ping(std::span<char> payload)
+    {
+        if (s.phase_ == phase::open)
+            shard.enqueue_control(s, pong_frame({payload.data(), payload.size()}).view());
+        return true;
+    }
+    bool pong(std::span<char> payload)
+    {
+        keepalive<Shard>::pong(shard, s, payload);
+        return true;
+    }
+    void close(std::optional<close_code> code, std::string_view reason)
+    {
+        shard.finish_direct(s);
+        if (s.phase_ == phase::dead)
+            return;
+        shard.ended(s, {code.value_or(close_code::no_status), std::string(reason), true});
+        // RFC 6455 §5.5.1: "the endpoint typically echos the status code it received." What was queued before is sent
+        // before it, unless our own close frame is out already.
+        shard.drain_out(s, !s.close_sent_ || s.close_owed_);
+        shard.owe_close(s, code.value_or(close_code::no_status), {});
+    }
+
+    // --- for the dispatcher ----------------------------------------------------------------------------------------
+
+    void control(envelope const& e)
+    {
+        if (e.type == "$ping")
+            answer(e, control::pong{});
+        else if (e.type == "$open")
+            shard.greet(s, e);
+        else if (e.type == "$join")
+            join(e);
+        else if (e.type == "$leave")
+            leave(e);
+        // WIRE: unknown `$` types are ignored.
+    }
+    void handled(envelope const& e)
+    {
+        if (!e.id.empty())
+            answer(e, control::ok{});
+    }
+    void threw(envelope const& e)
+    {
+        // What the exception says is for the program, not for the client.
+        shard.observer_.count(metric::handler_errors, 1);
+        ++s.record_.errors;
+        answer(e, control::error_reply{"internal", "the event could not be handled"});
+    }
+    void unknown_type(envelope const& e)
+    {
+        ++s.record_.errors;
+        answer(e, control::error_reply{"unknown_type", "no event of this type is accepted here"});
+    }
+    void bad(envelope const& e, decode_error const& error)
+    {
+        shard.observer_.count(metric::bad_messages, 1);
+        ++s.record_.errors;
+        bool const in_field = !error.path.empty();
+        std::string const text = in_field ? error.path + ": " + error.message : error.message;
+        answer(e, control::error_reply{in_field ? "bad_field" : "bad_message", text});
+    }
+
+    static void say_goodbye(Shard& shard, session_type& s)
+    {
+        if constexpr (!is_raw)
+            if (!s.plain_)
+                static_cast<void>(shard.emit_to(s, control::bye{.reason = "drain", .reconnect_after_ms = {200, 5000}}));
+    }
+
+private:
+    template <class Reply>
+    void answer(envelope const& e, Reply const& reply)
+    {
+        static_cast<void>(shard.emit_to(s, reply, envelope_head{.id_json = e.id}));
+    }
+
+    void raw(opcode op, std::span<char> payload)
+    {
+        static_assert(takes_messages<typename Shard::app_type, session_type>,
+                      "polycast: with serializer::raw the application needs `on(session, message const&)`.");
+        polycast::message const m{{payload.data(), payload.size()}, op};
+        if (!shard.guarded([&] { shard.app_.on(s, m); }))
+            shard.close(s, close_code::internal_error, "the message could not be handled");
+    }
+
+    void events(opcode op, std::span<char> payload)
+    {
+        bool utf8_checked = op == opcode::text;
+        if constexpr (C::compression::compresses) {
+            if (s.profile_ == compressed_profile && op == opcode::binary) {
+                shard.unpacked_.clear();
+                if (auto const ec = C::compression::decompress(shard.unpacked_, {payload.data(), payload.size()},
+                                                               shard.options_.max_message_bytes)) {
+                    bool const bomb = ec == compression_error::too_large;
+                    return shard.fail(s, bomb ? close_code::message_too_big : close_code::invalid_payload, ec.message());
+                }
+                payload = {shard.unpacked_.data(), shard.unpacked_.size()};
+                op = C::serializer::frame_opcode;
+                utf8_checked = false;
+            }
+        }
+        if (op != C::serializer::frame_opcode)
+            return shard.fail(s, close_code::unsupported_data, "events come in the other kind of frame");
+        decode_limits limits;
+        limits.utf8_checked = utf8_checked;
+        dispatch<typename C::serializer>(shard.app_, s, payload, limits, *this);
+    }
+
+    void join(envelope const& e)
+    {
+        if constexpr (C::isolation::reaches_rooms) {
+            bool allowed = C::isolation::clients_join_freely;
+            if constexpr (has_may_join<typename Shard::app_type, session_type>)
+                if (!shard.guarded([&] { allowed = shard.app_.may_join(s, e.room); }))
+                    allowed = false;
+            if (e.room.empty())
+                return answer(e, control::error_reply{"bad_field", "room: missing"});
+            if (!allowed)
+                return answer(e, control::error_reply{"forbidden", "this room is not open to you"});
+            shard.rooms().join(s, e.room);
+            answer(e, control::ok{.room = e.room});
+        } else {
+            answer(e, control::error_reply{"no_such_room", "there are no rooms here"});
+        }
+    }
+    void leave(envelope const& e)
+    {
+        if constexpr (C::isolation::reaches_rooms)
+            if (shard.rooms().leave(s, e.room))
+                return answer(e, control::ok{.room = e.room});
+        answer(e, control::error_reply{"not_joined", "not a member of this room"});
+    }
+};
+
+}  // namespace polycast::inline v0::detail

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <polycast/message/control.hpp>
+#include <polycast/observer/policy.hpp>
+#include <polycast/session/session.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <span>
+
+namespace polycast::inline v0::detail {
+
+/// Deadlines and heartbeats of one session, looked at once a tick.
+template <class Shard>
+struct keepalive {
+    using session_type = typename Shard::session_type;
+
+    /// `sweep`: it is also time to look for stale sessions.
+    static void look(Shard& shard, session_type& s, bool sweep)
+    {
+        switch (s.phase_) {
+        case phase::open:
+            if (sweep && shard.now_ - s.active_at_ >= shard.options_.stale_after)
+                give_up(shard, s, "no activity");
+            else
+                beat(shard, s);
+            break;
+        case phase::handshake:
+            if (shard.now_ >= s.deadline_)
+                opening<Shard>::too_slow(shard, s);
+            break;
+        case phase::closing:
+        case phase::draining:
+        case phase::lingering:
+            if (shard.now_ >= s.deadline_)
+                shard.kill(s);
+            break;
+        case phase::dead: break;
+        }
+    }
+
+    static void begin(Shard& shard, session_type& s) { s.ping_at_ = shard.now_ + shard.options_.heartbeat.interval; }
+
+    /// RFC 6455 §5.5.3: a pong answers the newest ping. One that answers none is ignored.
+    static void pong(Shard& shard, session_type& s, std::span<char const> payload)
+    {
+        if (!s.ping_pending_ || !std::ranges::equal(payload, ping_payload(s)))
+            return;
+        auto const round_trip =
+            std::chrono::duration_cast<std::chrono::microseconds>(shard.loop_.now() - s.ping_at_);
+        auto& mean = s.record_.round_trip;
+        mean = mean.count() == 0 ? round_trip : mean + (round_trip - mean) / 10;
+        s.ping_pending_ = false;
+        s.misses_ = 0;
+        s.ping_at_ = shard.now_ + shard.options_.heartbeat.interval;
+    }
+
+private:
+    static void beat(Shard& shard, session_type& s)
+    {
+        auto const& options = shard.options_.heartbeat;
+        if (options.interval.count() == 0)
+            return;
+        if (!s.ping_pending_) {
+            if (shard.now_ >= s.ping_at_)
+                ping(shard, s);
+        } else if (shard.now_ - s.ping_at_ >= options.timeout) {
+            if (++s.misses_ > options.misses_allowed)
+                give_up(shard, s, "no answer to pings");
+            else
+                ping(shard, s);
+        }
+    }
+    static void ping(Shard& shard, session_type& s)
+    {
+        s.ping_pending_ = true;
+        s.ping_at_ = shard.loop_.now();
+        auto const payload = ping_payload(s);
+        shard.enqueue_control(s, ping_frame({payload.data(), payload.size()}).view());
+        shard.observer_.count(metric::pings, 1);
+    }
+    /// What tells this ping from others: when it was sent.
+    static std::array<char, 8> ping_payload(session_type const& s)
+    {
+        std::array<char, 8> text{};
+        auto left = static_cast<std::uint64_t>(s.ping_at_.time_since_epoch().count());
+        for (char& c : text) {
+            c = "0123456789abcdef"[left & 15];
+            left >>= 4;
+        }
+        return text;
+    }
+    static void give_up(Shard& shard, session_type& s, std::string_view why)
+    {
+        shard.observer_.count(metric::stale, 1);
+        shard.close(s, close_code::stale, why);
+    }
+};
+
+}  // namespace polycast::inline v0::detail

@@ -1,0 +1,142 @@
+#pragma once
+
+#include <polycast/guard/policy.hpp>
+#include <polycast/handshake/request.hpp>
+#include <polycast/handshake/response.hpp>
+#include <polycast/handshake/upgrade.hpp>
+#include <polycast/session/directory.hpp>
+#include <polycast/session/hooks.hpp>
+#include <polycast/session/keepalive.hpp>
+#include <polycast/session/session.hpp>
+#include <polycast/session/tokens.hpp>
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace polycast::inline v0::detail {
+
+/// From the first byte to `opened`: the request, the guard, who it is, the caps, the answer.
+template <class Shard>
+struct opening {
+    using session_type = typename Shard::session_type;
+    using app_type = typename Shard::app_type;
+    using C = typename Shard::composition_type;
+
+    /// Takes bytes until the head is whole; returns those behind it, which are frames already.
+    static std::span<char> receive(Shard& shard, session_type& s, std::span<char> bytes)
+    {
+        std::string_view head(bytes.data(), bytes.size());
+        std::size_t const before = s.head_ ? s.head_->size() : 0;
+        if (s.head_) {
+            s.head_->append(head);
+            head = *s.head_;
+        }
+        auto const parsed = parse_request(head);
+        if (parsed.status == head_status::need_more) {
+            if (!s.head_)
+                s.head_ = std::make_unique<std::string>(head);
+            return {};
+        }
+        s.head_.reset();
+        if (parsed.status == head_status::error) {
+            refuse(shard, s, refusal(parsed.http_status, parsed.text));
+            return {};
+        }
+        if (!is_upgrade(parsed.value)) {
+            serve(shard, s, parsed.value);
+            return {};
+        }
+        upgrade(shard, s, parsed.value);
+        return bytes.subspan(parsed.consumed_bytes - before);
+    }
+
+    /// The head did not come in time.
+    static void too_slow(Shard& shard, session_type& s)
+    {
+        refuse(shard, s, refusal(408, "the request did not arrive in time"));
+    }
+
+private:
+    static void refuse(Shard& shard, session_type& s, http_response const& response, bool head_only = false)
+    {
+        shard.observer_.count(metric::refused, 1);
+        answer(shard, s, response, head_only);
+    }
+    static void answer(Shard& shard, session_type& s, http_response const& response, bool head_only)
+    {
+        shard.drain_out(s);
+        shard.enqueue_control(s, encode_response(response, head_only));
+    }
+
+    /// A plain HTTP request on the same port.
+    static void serve(Shard& shard, session_type& s, request const& asked)
+    {
+        bool const head_only = asked.method() == "HEAD";
+        if (!head_only && asked.method() != "GET")
+            return answer(shard, s, refusal(405, "only GET and HEAD", {{"Allow", "GET, HEAD"}}), false);
+        if constexpr (has_http<app_type>) {
+            http_response response;
+            if (!shard.guarded([&] { response = shard.app_.http(asked); }))
+                response = refusal(500, "internal error");
+            answer(shard, s, response, head_only);
+        } else {
+            answer(shard, s, refusal(404, "nothing is served here but WebSocket"), head_only);
+        }
+    }
+
+    static void upgrade(Shard& shard, session_type& s, request const& asked)
+    {
+        auto const checked = check_upgrade(asked);
+        if (!checked.accepted())
+            return refuse(shard, s, *checked.refusal);
+        if (verdict const v = shard.guard_.admit(asked); !v.admitted)
+            return refuse(shard, s, refusal(v.status, v.reason));
+        identity who;
+        if constexpr (has_identify<app_type>) {
+            if (!shard.guarded([&] { who = shard.app_.identify(asked); }))
+                return refuse(shard, s, refusal(500, "internal error"));
+            if (!who.admitted)
+                return refuse(shard, s, refusal(who.status, who.reason));
+        }
+        static constexpr auto tokens = subprotocols<typename C::serializer, typename C::compression>;
+        auto const token = choose_subprotocol(tokens, asked);
+        s.plain_ = token.empty();
+        s.profile_ = tokens.size() > 1 && token == tokens[0] ? compressed_profile : plain_profile;
+        shard.write_answer(s, switching_response(checked.accept, token));
+        admit(shard, s, std::move(who.user));
+    }
+
+    /// Caps are told in a close frame: a browser sees nothing of a refused handshake.
+    static void admit(Shard& shard, session_type& s, std::string user)
+    {
+        auto const& options = shard.options_;
+        auto const a_user = options.max_connections_per_user != 0 ? options.max_connections_per_user
+                                                                  : C::isolation::max_connections_per_user;
+        switch (shard.port_->users.admit(user, shard.index_, options.max_connections, a_user)) {
+        case directory::admission::admitted: break;
+        case directory::admission::server_full:
+            return full(shard, s, "the server is at its limit of " + std::to_string(options.max_connections) + " connections");
+        case directory::admission::user_full:
+            return full(shard, s, "the user is at the limit of " + std::to_string(a_user) + " connections");
+        }
+        s.user_ = std::move(user);
+        s.phase_ = phase::open;
+        s.opened_at_ = shard.now_;
+        keepalive<Shard>::begin(shard, s);
+        shard.admitted(s);
+        if constexpr (has_opened<app_type, session_type>)
+            if (!shard.guarded([&] { shard.app_.opened(s); }))
+                shard.close(s, close_code::internal_error, "the session could not be opened");
+    }
+    static void full(Shard& shard, session_type& s, std::string_view reason)
+    {
+        shard.observer_.count(metric::refused, 1);
+        s.phase_ = phase::open;
+        shard.close(s, close_code::try_again_later, reason);
+    }
+};
+
+}  // namespace polycast::inline v0::detail

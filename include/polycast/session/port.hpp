@@ -1,0 +1,150 @@
+#pragma once
+
+#include <polycast/outbox/encode.hpp>
+#include <polycast/outbox/lane.hpp>
+#include <polycast/session/directory.hpp>
+#include <polycast/session/handle.hpp>
+#include <polycast/session/liveness.hpp>
+#include <polycast/session/outcome.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace polycast::inline v0::detail {
+
+/// To whom an emission goes.
+enum class audience_kind : std::uint8_t { session, user, room, everyone };
+
+/// An emission on its way to a shard.
+template <class C>
+struct posted {
+    audience_kind kind{};
+    lane lane_{};
+    bool critical = false;
+    handle to{};
+    handle except{};
+    std::string name{};  ///< of the user or room
+    encoded<C> frames{};
+};
+
+/// Emissions from other threads wait here for their shard. Bounded; many may push, the shard takes all at once.
+template <class C>
+class mailbox {
+public:
+    using notifier = typename C::transport::notifier;
+
+    /// Until this and after `close` nothing is accepted.
+    void open(notifier& wakes, std::size_t max_emissions)
+    {
+        std::lock_guard const lock(mutex_);
+        wakes_ = &wakes;
+        max_emissions_ = max_emissions;
+    }
+    /// Returns how many accepted emissions nobody will take any more.
+    std::size_t close()
+    {
+        std::lock_guard const lock(mutex_);
+        wakes_ = nullptr;
+        any_.store(false, std::memory_order_relaxed);
+        return std::exchange(waiting_, {}).size();
+    }
+    /// From any thread. `wake` is false on the shard's own thread, which looks at the end of its turn by itself.
+    [[nodiscard]] outcome push(posted<C>&& emission, bool wake)
+    {
+        std::lock_guard const lock(mutex_);
+        if (wakes_ == nullptr)
+            return outcome::gone;
+        if (waiting_.size() >= max_emissions_)
+            return outcome::over_budget;
+        waiting_.push_back(std::move(emission));
+        if (!any_.exchange(true, std::memory_order_acq_rel) && wake)
+            wakes_->notify();
+        return outcome::queued;
+    }
+    /// On the shard: true if something waits. Costs a load.
+    [[nodiscard]] bool any() const noexcept { return any_.load(std::memory_order_acquire); }
+    /// On the shard: swaps what waits with `into`, which is empty.
+    void take(std::vector<posted<C>>& into)
+    {
+        std::lock_guard const lock(mutex_);
+        waiting_.swap(into);
+        any_.store(false, std::memory_order_relaxed);
+    }
+
+private:
+    std::mutex mutex_;
+    notifier* wakes_ = nullptr;
+    std::size_t max_emissions_ = 0;
+    std::vector<posted<C>> waiting_;
+    std::atomic<bool> any_{false};
+};
+
+/// What emitters and shards of one server share; it knows no application. Outlives the server while an emitter does.
+template <class C>
+class port {
+public:
+    port(std::uint32_t shards, typename C::transport const& t)
+        : users(shards), mailboxes(shards), alive(shards), transport_(t)
+    {
+    }
+
+    [[nodiscard]] std::uint32_t shards() const noexcept { return static_cast<std::uint32_t>(mailboxes.size()); }
+
+    /// The shard that this thread is running right now, or none. Lets an emission from a handler skip the wake-up.
+    [[nodiscard]] static port const*& current_port() noexcept
+    {
+        thread_local port const* p = nullptr;
+        return p;
+    }
+    [[nodiscard]] static std::uint32_t& current_shard() noexcept
+    {
+        thread_local std::uint32_t s = 0;
+        return s;
+    }
+
+    /// Posts to each shard of `mask`.
+    [[nodiscard]] sent post(std::uint64_t mask, posted<C> const& emission)
+    {
+        sent result;
+        for (std::uint32_t s = 0; s < shards(); ++s)
+            if ((mask >> s & 1) != 0)
+                result.count(post_one(s, posted<C>(emission)));
+        return result;
+    }
+    [[nodiscard]] outcome post_one(std::uint32_t shard, posted<C>&& emission)
+    {
+        bool const own = current_port() == this && current_shard() == shard;
+        auto const o = mailboxes[shard].push(std::move(emission), !own);
+        if (o == outcome::queued)
+            shared_observer.count_shared(metric::emissions_posted, 1);
+        return o;
+    }
+    [[nodiscard]] std::uint64_t every_shard() const noexcept
+    {
+        return shards() == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << shards()) - 1;
+    }
+
+    /// Between start and stop of the server. An emission outside of that is `gone`.
+    [[nodiscard]] bool is_open() const noexcept { return open_.load(std::memory_order_acquire); }
+    void set_open(bool on) noexcept { open_.store(on, std::memory_order_release); }
+    [[nodiscard]] std::chrono::system_clock::time_point wall_now() const { return transport_.wall_now(); }
+
+    directory users;
+    std::vector<mailbox<C>> mailboxes;
+    std::vector<liveness> alive;
+    profile_use<C> profiles;
+    typename C::observer shared_observer{};
+
+private:
+    [[no_unique_address]] typename C::transport transport_;
+    std::atomic<bool> open_{false};
+};
+
+}  // namespace polycast::inline v0::detail

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <polycast/event/describe.hpp>
+#include <polycast/event/envelope.hpp>
+#include <polycast/session/port.hpp>
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace polycast::inline v0::detail {
+
+/// The shards that an emission concerns: none if nobody is there to receive it.
+template <class C>
+[[nodiscard]] std::uint64_t shards_for(port<C> const& to, posted<C> const& p)
+{
+    switch (p.kind) {
+    case audience_kind::session:
+        return p.to && p.to.shard < to.shards() && to.alive[p.to.shard].open(p.to) ? std::uint64_t{1} << p.to.shard : 0;
+    case audience_kind::user: return to.users.shards_of(p.name);
+    case audience_kind::room:
+    case audience_kind::everyone: break;
+    }
+    return to.every_shard();
+}
+
+/// Encodes `event` on this thread, once a profile in use, and posts it to the shards it concerns. Any thread.
+template <class C, class Event>
+[[nodiscard]] sent post_event(port<C>& to, posted<C>&& p, Event const& event)
+{
+    auto const mask = to.is_open() ? shards_for(to, p) : 0;
+    if (mask == 0)
+        return {};
+    envelope_head head;
+    if (p.kind == audience_kind::room)
+        head.room = p.name;
+    head.timestamp = to.wall_now();
+    p.lane_ = event_lane<Event>;
+    p.critical = event_critical<Event>;
+    auto const count = [&](metric m) { to.shared_observer.count_shared(m, 1); };
+    if (encode_event<C>(p.frames, head, event, [&](std::size_t profile) { return to.profiles.any(profile); }, count))
+        return {outcome::refused, 0, 0, 0};
+    return to.post(mask, p);
+}
+
+/// The same for a message that is no event.
+template <class C>
+[[nodiscard]] sent post_message(port<C>& to, posted<C>&& p, std::string_view payload, opcode op)
+{
+    auto const mask = to.is_open() ? shards_for(to, p) : 0;
+    if (mask == 0)
+        return {};
+    p.lane_ = lane::normal;
+    p.frames = encode_message<C>(payload, op);
+    return to.post(mask, p);
+}
+
+}  // namespace polycast::inline v0::detail

@@ -1,0 +1,171 @@
+#pragma once
+
+#include <polycast/event/describe.hpp>
+#include <polycast/frame/close_code.hpp>
+#include <polycast/frame/opcode.hpp>
+#include <polycast/message/assembler.hpp>
+#include <polycast/outbox/outbox.hpp>
+#include <polycast/room/registry.hpp>
+#include <polycast/session/handle.hpp>
+#include <polycast/session/outcome.hpp>
+#include <polycast/session/windows.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace polycast::inline v0 {
+
+/// Why a session ended, as the application's `closed` is told.
+struct close_info {
+    close_code code = close_code::abnormal;  ///< 1006 if the connection was lost without a close frame
+    std::string reason{};
+    bool by_peer = false;
+};
+
+/// What a session has done so far.
+struct session_record {
+    std::uint64_t messages_in = 0;
+    std::uint64_t messages_out = 0;
+    std::uint64_t bytes_in = 0;   ///< on the wire
+    std::uint64_t bytes_out = 0;  ///< accepted for the wire
+    std::uint32_t errors = 0;
+    std::chrono::microseconds round_trip{0};  ///< moving average of heartbeat answers (weight 0.1); 0: none yet
+};
+
+namespace detail {
+
+template <class App, class C>
+class shard;
+template <class Shard>
+struct opening;
+template <class Shard>
+struct inbound;
+template <class Shard>
+struct keepalive;
+
+enum class phase : std::uint8_t {
+    handshake,  ///< the request is being read
+    open,
+    closing,    ///< our close frame follows what is queued; the peer's is awaited
+    draining,   ///< nothing more is wanted from the peer; what is queued still leaves
+    lingering,  ///< our end is shut; what the peer sends is thrown away until it ends too
+    dead,       ///< to be erased at the end of the turn
+};
+
+}  // namespace detail
+
+/// One connection, as handlers see it. Valid inside a handler, on its shard's thread; elsewhere keep `handle()`.
+/// Every emission says what became of it (`outcome`, `sent`).
+template <class App, class C>
+class session {
+public:
+    using shard_type = detail::shard<App, C>;
+    using membership = typename group_registry<session>::membership;
+    using stream = typename C::transport::stream;
+
+    template <class Key>
+    session(Key key, shard_type& owner, stream&& connected)
+        : shard_(&owner), handle_{static_cast<std::uint8_t>(owner.index()), key.slot & 0xFF'FFFF, key.generation},
+          stream_(std::move(connected))
+    {
+    }
+    session(session const&) = delete;
+
+    /// Sends an event to this connection.
+    template <event Event>
+    outcome emit(Event const& event)
+    {
+        return shard_->emit_to(*this, event);
+    }
+    /// Sends a message as it is, outside of events.
+    outcome send(std::string_view payload, opcode op = opcode::text) { return shard_->send_to(*this, payload, op); }
+
+    /// Puts this session into a room, which begins to exist with its first member. False if it was in it already.
+    bool join(std::string_view room)
+        requires C::isolation::reaches_rooms
+    {
+        return is_open() && shard_->rooms().join(*this, room);
+    }
+    /// False if it was not in it.
+    bool leave(std::string_view room)
+        requires C::isolation::reaches_rooms
+    {
+        return shard_->rooms().leave(*this, room);
+    }
+    /// The members of a room: `to_room("lobby").emit(event)`, `.except(handle)` leaves one out. Where the isolation
+    /// policy does not let clients join freely, only a member may emit to a room; others get `outcome::refused`.
+    [[nodiscard]] auto to_room(std::string_view room)
+        requires C::isolation::reaches_rooms
+    {
+        bool const allowed = C::isolation::clients_join_freely || shard_->rooms().contains(*this, room);
+        return shard_->to_room(room, allowed);
+    }
+    /// An emitter for any thread that reaches this session's user (all of its connections), or this session alone if
+    /// it has no user.
+    [[nodiscard]] auto emitter() const { return shard_->scoped_to(*this); }
+
+    /// Closes after what is queued: close frame, the peer's answer, end of stream; with a deadline. `closed` follows.
+    void close(close_code code = close_code::normal, std::string_view reason = {})
+    {
+        shard_->close(*this, code, reason);
+    }
+
+    [[nodiscard]] polycast::handle handle() const noexcept { return handle_; }
+    /// Empty for a connection whose user is not known.
+    [[nodiscard]] std::string_view user() const noexcept { return user_; }
+    [[nodiscard]] std::string address() const { return stream_.peer_address(); }
+    [[nodiscard]] bool is_open() const noexcept { return phase_ == detail::phase::open; }
+    [[nodiscard]] session_record const& record() const noexcept { return record_; }
+    /// Bytes that wait to be written.
+    [[nodiscard]] std::size_t queued_bytes() const noexcept { return box_.queued_bytes(); }
+    [[nodiscard]] std::chrono::steady_clock::time_point opened_at() const noexcept { return opened_at_; }
+
+    /// For `group_registry`: this session's rooms and its user.
+    std::vector<membership> groups{};
+
+private:
+    friend shard_type;
+    template <class>
+    friend struct detail::opening;
+    template <class>
+    friend struct detail::inbound;
+    template <class>
+    friend struct detail::keepalive;
+    using time_point = std::chrono::steady_clock::time_point;
+
+    shard_type* shard_;
+    polycast::handle handle_;
+    detail::phase phase_ = detail::phase::handshake;
+    std::uint8_t profile_ = 0;
+    lane_mask due_ = 0;            ///< lanes that may be written now
+    bool reading_ = false;         ///< a wait for bytes is pending
+    bool blocked_ = false;         ///< a wait for room is pending
+    bool dirty_ = false;           ///< will be flushed at the end of the turn
+    bool plain_ = true;            ///< no subprotocol was agreed
+    bool close_sent_ = false;      ///< or owed
+    bool close_owed_ = false;      ///< follows when the lanes are empty
+    bool ping_pending_ = false;
+    bool admitted_ = false;        ///< counted in the directory: `closed` is owed
+    std::uint8_t misses_ = 0;
+    close_code close_code_ = close_code::normal;
+    stream stream_;
+    outbox box_{};
+    assembler<role::server> assembler_{};
+    std::unique_ptr<std::string> head_{};  ///< of the request, while incomplete; then the reason of our close
+    std::string user_{};
+    session_record record_{};
+    time_point opened_at_{};
+    time_point active_at_{};
+    time_point ping_at_{};                          ///< of the pending ping, or of the next
+    time_point deadline_{};                         ///< of the present phase, where it has one
+    detail::window_serials windows_{};
+};
+
+}  // namespace polycast::inline v0

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <polycast/outbox/lane.hpp>
+#include <polycast/session/handle.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+
+namespace polycast::inline v0::detail {
+
+/// Serial of the open batching window of each lane of a session; 0: none is open.
+using window_serials = std::array<std::uint32_t, lane_count>;
+
+/// The open batching windows of a shard. Every window is equally long, so they close in the order they opened and one
+/// timer serves all.
+template <class Shard>
+class windows {
+public:
+    explicit windows(typename Shard::loop_type& loop) : timer_(loop) {}
+
+    /// The first message of a window was queued.
+    void open(Shard& shard, handle h, window_serials& of, lane l)
+    {
+        serial_ += serial_ == ~std::uint32_t{0} ? 2 : 1;
+        of[static_cast<std::size_t>(l)] = serial_;
+        open_.push_back({h, l, serial_, shard.loop().now() + Shard::window_delay});
+        if (open_.size() == 1)
+            arm(shard);
+    }
+    /// The window was closed by count.
+    static void forget(window_serials& of, lane l) noexcept { of[static_cast<std::size_t>(l)] = 0; }
+    [[nodiscard]] static bool matches(window_serials const& of, lane l, std::uint32_t serial) noexcept
+    {
+        return of[static_cast<std::size_t>(l)] == serial;
+    }
+
+private:
+    struct window {
+        handle of;
+        lane l;
+        std::uint32_t serial;
+        std::chrono::steady_clock::time_point closes_at;
+    };
+
+    void arm(Shard& shard)
+    {
+        timer_.start(open_.front().closes_at - shard.loop().now(), [this, &shard] {
+            typename Shard::turn_scope const scope(shard);
+            auto const now = shard.loop().now();
+            while (!open_.empty() && open_.front().closes_at <= now) {
+                auto const w = open_.front();
+                open_.pop_front();
+                shard.window_closed(w.of, w.l, w.serial);
+            }
+            if (!open_.empty())
+                arm(shard);
+        });
+    }
+
+    typename Shard::transport_type::timer timer_;
+    std::deque<window> open_;
+    std::uint32_t serial_ = 0;
+};
+
+}  // namespace polycast::inline v0::detail
