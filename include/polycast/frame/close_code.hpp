@@ -7,21 +7,21 @@ namespace polycast::inline v0 {
 /// Why a connection is closed: RFC 6455 §7.4.1, the IANA registry, and polycast's own. Of the private range, 4000–4499
 /// invite a reconnect and 4500–4999 say stop.
 enum class close_code : std::uint16_t {
-    normal = 1000,            ///< the purpose is fulfilled
-    going_away = 1001,        ///< the server goes down, or the browser left the page
-    protocol_error = 1002,    ///< the peer broke a rule of RFC 6455
-    unsupported_data = 1003,  ///< a kind of data this end does not take
-    no_status = 1005,         ///< never sent: the peer's close frame named no code
-    abnormal = 1006,          ///< never sent: the connection ended without a close frame
-    invalid_payload = 1007,   ///< text that is not UTF-8
-    policy_violation = 1008,  ///< refused for a reason no other code names
-    message_too_big = 1009,   ///< over a limit of this end
-    extension_missing = 1010, ///< a client: the server did not negotiate an extension that it needs
-    internal_error = 1011,    ///< a fault on this side
-    service_restart = 1012,   ///< reconnect, after a random delay
-    try_again_later = 1013,   ///< a connection limit
-    bad_gateway = 1014,       ///< an upstream server failed
-    tls_failure = 1015,       ///< never sent: the TLS handshake failed
+    normal = 1000,             ///< the purpose is fulfilled
+    going_away = 1001,         ///< the server goes down, or the browser left the page
+    protocol_error = 1002,     ///< the peer broke a rule of RFC 6455
+    unsupported_data = 1003,   ///< a kind of data this end does not take
+    no_status = 1005,          ///< never sent: the peer's close frame named no code
+    abnormal = 1006,           ///< never sent: the connection ended without a close frame
+    invalid_payload = 1007,    ///< text that is not UTF-8
+    policy_violation = 1008,   ///< refused for a reason no other code names
+    message_too_big = 1009,    ///< over a limit of this end
+    extension_missing = 1010,  ///< a client: the server did not negotiate an extension that it needs
+    internal_error = 1011,     ///< a fault on this side
+    service_restart = 1012,    ///< reconnect, after a random delay
+    try_again_later = 1013,    ///< a connection limit
+    bad_gateway = 1014,        ///< an upstream server failed
+    tls_failure = 1015,        ///< never sent: the TLS handshake failed
 
     stale = 4000,         ///< heard nothing for too long
     slow_reader = 4001,   ///< took events more slowly than they came

@@ -49,7 +49,8 @@ enum class wire_error {
 }  // namespace polycast::inline v0
 
 template <>
-struct std::is_error_code_enum<polycast::wire_error> : std::true_type {};
+struct std::is_error_code_enum<polycast::wire_error> : std::true_type {
+};
 
 namespace polycast::inline v0 {
 

@@ -23,9 +23,9 @@ inline constexpr std::size_t max_control_payload_bytes = 125;
 /// What stands before the payload of a frame (RFC 6455 §5.2).
 struct frame_header {
     opcode op = opcode::binary;
-    bool fin = true;              ///< the last frame of its message
-    bool rsv1 = false;            ///< the message is compressed (RFC 7692 §6)
-    bool masked = false;          ///< `key` is meant
+    bool fin = true;      ///< the last frame of its message
+    bool rsv1 = false;    ///< the message is compressed (RFC 7692 §6)
+    bool masked = false;  ///< `key` is meant
     masking_key key = 0;
     std::uint64_t payload_bytes = 0;
 };
@@ -94,8 +94,7 @@ template <role Role>
             std::array<char, 4>{in[consumed], in[consumed + 1], in[consumed + 2], in[consumed + 3]});
         consumed += 4;
     }
-    return {.consumed_bytes = consumed,
-            .header = {static_cast<opcode>(op), fin, rsv1, masked, key, payload_bytes}};
+    return {.consumed_bytes = consumed, .header = {static_cast<opcode>(op), fin, rsv1, masked, key, payload_bytes}};
 }
 
 /// How long the header of a frame with that payload is.

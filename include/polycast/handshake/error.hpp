@@ -39,7 +39,8 @@ enum class handshake_error {
 }  // namespace polycast::inline v0
 
 template <>
-struct std::is_error_code_enum<polycast::handshake_error> : std::true_type {};
+struct std::is_error_code_enum<polycast::handshake_error> : std::true_type {
+};
 
 namespace polycast::inline v0 {
 

@@ -15,8 +15,8 @@ namespace detail {
 /// RFC 9110 §5.6.2: tchar.
 [[nodiscard]] constexpr bool is_token_char(char c) noexcept
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
-           || (c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos);
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos);
 }
 
 [[nodiscard]] constexpr bool is_token(std::string_view text) noexcept

@@ -91,8 +91,8 @@ private:
             return 400;
         std::string_view const version = line.substr(last + 1);
         auto const is_digit = [](char c) { return c >= '0' && c <= '9'; };
-        if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(version[5]) || version[6] != '.'
-            || !is_digit(version[7]))
+        if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(version[5]) || version[6] != '.' ||
+            !is_digit(version[7]))
             return 400;
         // RFC 6455 §4.1 wants 1.1 at least; RFC 9110 §2.5: a higher minor version is read as 1.1.
         if (version[5] != '1' || version[7] == '0')
@@ -107,8 +107,8 @@ private:
             if (scheme == std::string_view::npos)
                 return 400;
             std::string_view const name = target.substr(0, scheme);
-            if (!detail::iequal(name, "http") && !detail::iequal(name, "https") && !detail::iequal(name, "ws")
-                && !detail::iequal(name, "wss"))
+            if (!detail::iequal(name, "http") && !detail::iequal(name, "https") && !detail::iequal(name, "ws") &&
+                !detail::iequal(name, "wss"))
                 return 400;
             std::string_view const rest = target.substr(scheme + 3);
             std::string_view const authority = rest.substr(0, rest.find_first_of("/?"));
@@ -143,8 +143,8 @@ struct parsed_request {
 };
 
 /// Reads the request head at the front of `bytes`, all that has arrived on the connection. Strict where RFC 9112 lets
-/// it be: line ends are CR LF, no folding, no white space before a colon, exactly one `Host`, and no field twice that must
-/// not be. Bytes that cannot begin a request are refused at once. Copies the head once it is whole.
+/// it be: line ends are CR LF, no folding, no white space before a colon, exactly one `Host`, and no field twice that
+/// must not be. Bytes that cannot begin a request are refused at once. Copies the head once it is whole.
 inline parsed_request parse_request(std::string_view bytes, head_limits const& limits)
 {
     parsed_request result;
@@ -174,8 +174,8 @@ inline parsed_request parse_request(std::string_view bytes, head_limits const& l
     if (int const status = value.read_request_line(scan.first_line))
         return refuse(status, status == 505 ? "only HTTP/1.1 is spoken here" : "malformed request line");
     bool too_many = false;
-    bool const well_formed = detail::for_each_field_line(
-        value.head_, scan.first_line, [&](std::string_view line, std::size_t at) {
+    bool const well_formed =
+        detail::for_each_field_line(value.head_, scan.first_line, [&](std::string_view line, std::size_t at) {
             too_many = value.places_.size() == limits.max_fields;
             return !too_many && value.add_line(line, at);
         });
@@ -190,9 +190,9 @@ inline parsed_request parse_request(std::string_view bytes, head_limits const& l
             return refuse(400, "a field that must be single is repeated");
     // RFC 9112 §6.3: a length that is no number, or one beside a transfer coding, is how requests are smuggled.
     std::string_view const length = value.header("Content-Length");
-    if (value.count("Content-Length") != 0
-        && (length.empty() || length.find_first_not_of("0123456789") != std::string_view::npos
-            || value.count("Transfer-Encoding") != 0))
+    if (value.count("Content-Length") != 0 &&
+        (length.empty() || length.find_first_not_of("0123456789") != std::string_view::npos ||
+         value.count("Transfer-Encoding") != 0))
         return refuse(400, "ambiguous length");
     result.status = head_status::complete;
     result.consumed_bytes = skipped + scan.bytes;

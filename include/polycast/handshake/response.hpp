@@ -91,8 +91,8 @@ inline void append_field(std::string& out, std::string_view name, std::string_vi
     // RFC 9110 §7.8: a sender of Upgrade names it as a connection option too.
     bool upgrade = false;
     for (auto const& [name, value] : response.headers) {
-        bool const own = detail::iequal(name, "Content-Type") || detail::iequal(name, "Content-Length")
-                         || detail::iequal(name, "Connection") || detail::iequal(name, "Transfer-Encoding");
+        bool const own = detail::iequal(name, "Content-Type") || detail::iequal(name, "Content-Length") ||
+                         detail::iequal(name, "Connection") || detail::iequal(name, "Transfer-Encoding");
         if (!own)
             detail::append_field(out, name, value);
         upgrade |= detail::iequal(name, "Upgrade");
@@ -151,8 +151,8 @@ inline parsed_response parse_response(std::string_view bytes, head_limits const&
     value.head_ = bytes.substr(0, scan.bytes);
     value.status_ = (code[0] - '0') * 100 + (code[1] - '0') * 10 + (code[2] - '0');
     bool too_many = false;
-    bool const well_formed = detail::for_each_field_line(
-        value.head_, scan.first_line, [&](std::string_view field, std::size_t at) {
+    bool const well_formed =
+        detail::for_each_field_line(value.head_, scan.first_line, [&](std::string_view field, std::size_t at) {
             too_many = value.places_.size() == limits.max_fields;
             return !too_many && value.add_line(field, at);
         });

@@ -58,8 +58,8 @@ struct upgrade_result {
     // RFC 6455 §4.1: the elements "MUST all be unique strings".
     std::vector<std::string_view> offered = asked.header_elements("Sec-WebSocket-Protocol");
     std::sort(offered.begin(), offered.end());
-    if (!std::all_of(offered.begin(), offered.end(), detail::is_token)
-        || std::adjacent_find(offered.begin(), offered.end()) != offered.end())
+    if (!std::all_of(offered.begin(), offered.end(), detail::is_token) ||
+        std::adjacent_find(offered.begin(), offered.end()) != offered.end())
         return refuse(400, "malformed Sec-WebSocket-Protocol");
     auto extensions = parse_extensions(asked);
     if (!extensions)
@@ -123,11 +123,11 @@ struct client_offer {
 [[nodiscard]] inline std::error_code make_request(client_offer const& offer, std::string& out)
 {
     std::string const key(offer.key.data(), offer.key.size());
-    bool legal = detail::is_host(offer.host) && offer.target.starts_with('/') && detail::is_target(offer.target)
-                 && is_websocket_key(key) && (offer.extensions.empty() || parse_extensions(offer.extensions));
-    out = "GET " + offer.target + " HTTP/1.1\r\nHost: " + offer.host
-          + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key
-          + "\r\n";
+    bool legal = detail::is_host(offer.host) && offer.target.starts_with('/') && detail::is_target(offer.target) &&
+                 is_websocket_key(key) && (offer.extensions.empty() || parse_extensions(offer.extensions));
+    out = "GET " + offer.target + " HTTP/1.1\r\nHost: " + offer.host +
+          "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key +
+          "\r\n";
     if (!offer.subprotocols.empty()) {
         std::string list;
         for (auto one = offer.subprotocols.begin(); one != offer.subprotocols.end(); ++one) {
@@ -139,10 +139,10 @@ struct client_offer {
     if (!offer.extensions.empty())
         detail::append_field(out, "Sec-WebSocket-Extensions", offer.extensions);
     for (auto const& [name, value] : offer.headers) {
-        bool const own = detail::iequal(name, "Host") || detail::iequal(name, "Upgrade")
-                         || detail::iequal(name, "Connection") || detail::iequal(name, "Content-Length")
-                         || detail::iequal(name, "Transfer-Encoding")
-                         || detail::iequal(std::string_view(name).substr(0, 14), "Sec-WebSocket-");
+        bool const own = detail::iequal(name, "Host") || detail::iequal(name, "Upgrade") ||
+                         detail::iequal(name, "Connection") || detail::iequal(name, "Content-Length") ||
+                         detail::iequal(name, "Transfer-Encoding") ||
+                         detail::iequal(std::string_view(name).substr(0, 14), "Sec-WebSocket-");
         legal = legal && !own && detail::is_token(name) && detail::is_field_value(value);
         detail::append_field(out, name, value);
     }
@@ -168,8 +168,8 @@ struct client_offer {
     if (!answer.has_token("Connection", "Upgrade"))
         return handshake_error::bad_connection;
     accept_value const wanted = accept_key({offer.key.data(), offer.key.size()});
-    if (answer.count("Sec-WebSocket-Accept") != 1
-        || answer.header("Sec-WebSocket-Accept") != std::string_view(wanted.data(), wanted.size()))
+    if (answer.count("Sec-WebSocket-Accept") != 1 ||
+        answer.header("Sec-WebSocket-Accept") != std::string_view(wanted.data(), wanted.size()))
         return handshake_error::bad_accept;
     auto const chosen = parse_extensions(answer);
     if (!chosen)
@@ -180,9 +180,8 @@ struct client_offer {
             return handshake_error::unoffered_extension;
     auto const& tokens = offer.subprotocols;
     std::size_t const named = answer.count("Sec-WebSocket-Protocol");
-    if (named > 1
-        || (named == 1
-            && std::find(tokens.begin(), tokens.end(), answer.header("Sec-WebSocket-Protocol")) == tokens.end()))
+    if (named > 1 || (named == 1 &&
+                      std::find(tokens.begin(), tokens.end(), answer.header("Sec-WebSocket-Protocol")) == tokens.end()))
         return handshake_error::unoffered_subprotocol;
     return {};
 }

@@ -33,7 +33,8 @@ struct message_limits {
 
 /// Turns the bytes of one connection, in whatever pieces they arrive, into messages and control frames.
 ///
-/// The sink is any object with these members; false means: stop, I want no more from this connection.
+/// The sink is any object with these members; false means: stop, I want no more from this connection. What `close`
+/// returns is not looked at: nothing comes after it (RFC 6455 §5.5.1).
 ///
 /// | Expression                            | When                                                                    |
 /// |---------------------------------------|-------------------------------------------------------------------------|
@@ -196,8 +197,8 @@ private:
             if (whole && header.fin && header.op != opcode::continuation) {
                 std::span<char> const payload = take(bytes, header.payload_bytes);
                 bool const ascii = open(payload, header.key);
-                if (header.op == opcode::text && !header.rsv1 && !ascii
-                    && !valid_utf8({payload.data(), payload.size()}))
+                if (header.op == opcode::text && !header.rsv1 && !ascii &&
+                    !valid_utf8({payload.data(), payload.size()}))
                     return wire_error::invalid_utf8;
                 if (!sink.message(header.op, payload, header.rsv1))
                     end();

@@ -65,15 +65,13 @@ constexpr control_frame make_control(opcode op, std::string_view payload, std::o
 }  // namespace detail
 
 /// A ping with up to 125 bytes of `payload` (more is cut off). A client gives a fresh `key`, a server none.
-[[nodiscard]] constexpr control_frame ping_frame(std::string_view payload,
-                                                 std::optional<masking_key> key = {}) noexcept
+[[nodiscard]] constexpr control_frame ping_frame(std::string_view payload, std::optional<masking_key> key = {}) noexcept
 {
     return detail::make_control(opcode::ping, payload, key);
 }
 
 /// A pong; RFC 6455 §5.5.3: the answer to a ping carries the same payload.
-[[nodiscard]] constexpr control_frame pong_frame(std::string_view payload,
-                                                 std::optional<masking_key> key = {}) noexcept
+[[nodiscard]] constexpr control_frame pong_frame(std::string_view payload, std::optional<masking_key> key = {}) noexcept
 {
     return detail::make_control(opcode::pong, payload, key);
 }
