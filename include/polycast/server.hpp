@@ -86,8 +86,8 @@ public:
     }
     /// `start`, then serves until `stop` or, where the transport has signals, SIGINT or SIGTERM; then drains. `ready()`
     /// is called once the port is open. Throws what `start` throws.
-    template <class Ready = decltype([] {})>
-    void run(Ready ready = {})
+    template <class Ready>
+    void run(Ready ready)
     {
         if constexpr (requires { shards_[0]->loop().on_termination([] {}); })
             shards_[0]->loop().on_termination([this] { stop(); });
@@ -97,6 +97,10 @@ public:
             shards_[0]->loop().run();
         wait();
         finish();
+    }
+    void run()
+    {
+        run([] {});
     }
     /// Begins to drain: no new connections, a goodbye and close 1001 for each session, then the end, at the latest after
     /// `drain_timeout`. From any thread; may be called again.
@@ -132,7 +136,7 @@ public:
     {
         std::uint64_t sum = port_->shared_observer.read(m);
         for (auto const& s : shards_)
-            sum += s->counts().read(m);
+            sum += std::as_const(*s).observe().read(m);
         return sum;
     }
     /// Open sessions now. Any thread.

@@ -21,7 +21,7 @@ namespace polycast::inline v0 {
 /// | `static constexpr std::pair<std::string_view, std::string_view> renamed[] =` | field → key on the wire          |
 /// | `static constexpr polycast::lane lane = polycast::lane::high;`               | default `lane::normal`           |
 /// | `static constexpr bool critical = true;`                                     | never dropped; default false     |
-/// | `static constexpr bool control = true;`                                      | fields beside `type`, not inside `data`; library use |
+/// | `static constexpr bool control = true;`                                      | fields beside `type`, for WIRE   |
 ///
 /// `name` and `renamed` may be given for nested aggregates too.
 template <class T>
@@ -143,7 +143,7 @@ consteval bool all_different(Names const& names)
 template <class T>
 struct checked_names {
     static_assert(renames_known_fields<T>(),
-                  "polycast: event_traits<T>::renamed names a field that T does not have, or gives it an unusable key.");
+                  "polycast: event_traits<T>::renamed names a field that T does not have, or gives it a bad key.");
     static_assert(all_different(wire_names<T>()), "polycast: two fields of one event have the same key.");
     static constexpr auto value = wire_names<T>();
 };
@@ -157,7 +157,7 @@ consteval std::string_view name_of_type()
         return event_traits<T>::name;
     } else {
         static_assert(!last_identifier(pretty_type<T>()).empty(),
-                      "polycast: an event that is a template's instance has no plain name; give event_traits<T>::name.");
+                      "polycast: an instance of a template has no plain name as an event; give event_traits<T>::name.");
         return last_identifier(pretty_type<T>());
     }
 }

@@ -104,15 +104,15 @@ private:
 /// there is such an overload, else `app.on(session, event)`; `app.on_unknown(session, envelope)` for a type that is not
 /// in `App::accepts`. Call on the session's shard.
 ///
-/// | Expression                           | When                                                                       |
-/// |--------------------------------------|----------------------------------------------------------------------------|
-/// | `reply.handled(envelope)`            | a handler returned                                                         |
-/// | `reply.handled(envelope, result)`    | instead, where it exists and the handler returned a value                  |
-/// | `reply.threw(envelope)`              | a handler threw; called inside the catch                                   |
-/// | `reply.unknown_type(envelope)`       | no such event, and no `on_unknown`                                         |
-/// | `reply.bad(envelope, decode_error)`  | refused by the serializer; the envelope has what was read before the fault |
-/// | `reply.control(envelope)`            | the type begins with `$`                                                   |
-/// | `reply.stopped()`                    | optional: true ends the payload, say because the session was closed        |
+/// | Expression                          | When                                                                       |
+/// |-------------------------------------|----------------------------------------------------------------------------|
+/// | `reply.handled(envelope)`           | a handler returned                                                         |
+/// | `reply.handled(envelope, result)`   | instead, where it exists and the handler returned a value                  |
+/// | `reply.threw(envelope)`             | a handler threw; called inside the catch                                   |
+/// | `reply.unknown_type(envelope)`      | no such event, and no `on_unknown`                                         |
+/// | `reply.bad(envelope, decode_error)` | refused by the serializer; the envelope has what was read before the fault |
+/// | `reply.control(envelope)`           | the type begins with `$`                                                   |
+/// | `reply.stopped()`                   | optional: true ends the payload, say because the session was closed        |
 template <class Serializer, class App, class Session, class Reply>
 void dispatch(App& app, Session& session, std::span<char> payload, decode_limits const& limits, Reply& reply)
 {

@@ -5,8 +5,8 @@
 
 namespace polycast::inline v0 {
 
-/// JSON text that travels as it is: for fields whose shape only the program's clients know. Checked to be one JSON value
-/// when it comes in; what goes out is the program's word. Empty text goes out as `null`.
+/// JSON text that travels as it is: for fields whose shape only the program's clients know. Checked to be one JSON
+/// value when it comes in; what goes out is the program's word. Empty text goes out as `null`.
 struct raw_json {
     std::string text;
     friend bool operator==(raw_json const&, raw_json const&) = default;

@@ -134,20 +134,20 @@ namespace serializer {
 
 /// WIRE's JSON: text frames of one or more objects, a newline between them.
 ///
-/// | C++ type                                   | JSON                                                                  |
-/// |--------------------------------------------|-----------------------------------------------------------------------|
-/// | `bool`, integers, `float`, `double`        | the same; an integer field refuses `1.0`; NaN and infinity cannot go   |
-/// | `std::string`, outbound any view           | string; outbound bytes that are not UTF-8 become U+FFFD                |
-/// | enumeration                                | the enumerator's name if it has a fixed underlying type and values in [-8, 120], else the number |
-/// | `std::optional<T>`                         | absent, or T; inbound also `null`                                     |
-/// | `nullable<T>`                              | T or `null`                                                           |
-/// | `std::vector`, `list`, `deque`, `array`    | array; `std::array` of exactly its size                               |
-/// | `std::map`, `unordered_map` with string keys | object                                                              |
-/// | `std::variant`                             | by JSON kind; aggregates as `{"name":{…}}`                             |
-/// | `std::chrono` durations                    | their count                                                           |
-/// | `system_clock` time points                 | RFC 3339; outbound in UTC with milliseconds                           |
-/// | aggregates                                 | object; absent fields are errors unless optional                      |
-/// | `raw_json`                                 | verbatim                                                              |
+/// | C++ type                                  | JSON                                                                  |
+/// |-------------------------------------------|-----------------------------------------------------------------------|
+/// | `bool`, integers, `float`, `double`       | the same; an integer field refuses `1.0`; NaN and infinity cannot go  |
+/// | `std::string`, outbound any view          | string; outbound bytes that are not UTF-8 become U+FFFD               |
+/// | enumeration                               | the enumerator's name; the number if the type names none in [-8, 120] |
+/// | `std::optional<T>`                        | absent, or T; inbound also `null`                                     |
+/// | `nullable<T>`                             | T or `null`                                                           |
+/// | `std::vector`, `list`, `deque`, `array`   | array; `std::array` of exactly its size                               |
+/// | maps with `std::string` keys              | object                                                                |
+/// | `std::variant`                            | by JSON kind; aggregates as `{"name":{…}}`                            |
+/// | `std::chrono` durations                   | their count                                                           |
+/// | `system_clock` time points                | RFC 3339; outbound in UTC with milliseconds                           |
+/// | aggregates                                | object; absent fields are errors unless optional                      |
+/// | `raw_json`                                | verbatim                                                              |
 struct json {
     using policy_axis = serializer_axis;
     static constexpr std::string_view name = "json";
@@ -155,12 +155,12 @@ struct json {
     static constexpr std::string_view separator = "\n";
 
     /// Appends one event. Errors: `not_a_number`, `unknown_enumerator`, `out_of_range` (a time before year 0 or after
-    /// 9999), `invalid_utf8` (in a `raw_json`); `out` is then as it was. Any thread; allocates nothing but `out`'s growth.
+    /// 9999), `invalid_utf8` (in a `raw_json`); `out` is then as it was. Any thread; allocates only for `out`'s growth.
     template <class E>
     static std::error_code encode(detail::byte_buffer& out, envelope_head const& head, E const& event)
     {
-        static_assert(polycast::event<E>, "polycast: only an aggregate can be emitted: a struct of public fields, without "
-                                          "a base class or a constructor.");
+        static_assert(polycast::event<E>, "polycast: only an aggregate can be emitted: a struct of public fields, "
+                                          "without a base class or a constructor.");
         constexpr auto opening = detail::joined<event_name<E>.size() + 10>("{\"type\":\"", event_name<E>, "\"");
         std::size_t const before = out.size();
         out.append(opening.data(), opening.size());
@@ -197,8 +197,8 @@ struct json {
     }
 
     /// Calls the visitor for each object of the payload, in order (see `serializer_policy`). Strings are unescaped in
-    /// place; there is no tree. An object that is refused is reported once; the next ones are still read. After a syntax
-    /// error the next one is that on the next line which begins with a brace.
+    /// place; there is no tree. An object that is refused is reported once; the next ones are still read. After a
+    /// syntax error the next one is that on the next line which begins with a brace.
     template <class Catalog, class Visitor>
     static void decode(std::span<char> payload, decode_limits const& limits, Visitor&& visitor)
     {

@@ -27,7 +27,7 @@ inline constexpr std::uint64_t every_high_bit = 0x8080'8080'8080'8080;
     return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
 }
 
-/// The first byte in [at, end) that JSON escapes in a string, or `end`. With `AsciiOnly`, also stops at bytes from 0x80.
+/// The first byte in [at, end) that JSON escapes in a string, or `end`. `AsciiOnly` also stops at bytes from 0x80.
 template <bool AsciiOnly>
 [[nodiscard]] inline char const* skip_unescaped(char const* at, char const* end) noexcept
 {

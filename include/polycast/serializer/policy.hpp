@@ -52,17 +52,17 @@ concept decodes_events = requires(std::span<char> payload, decode_limits const& 
 
 /// Turns events into payload bytes and back. Has no state; any thread.
 ///
-/// | Expression                                      | Meaning                                                          |
-/// |-------------------------------------------------|------------------------------------------------------------------|
-/// | `S::name`                                       | the subprotocol token is `polycast.v1.` and this                 |
-/// | `S::frame_opcode`                               | `opcode::text` or `opcode::binary`                               |
-/// | `S::separator`                                  | joins encoded events in one frame; may be empty                  |
-/// | `S::encode(out, head, e)` → `std::error_code`   | appends one event; on error `out` is as it was                   |
-/// | `S::template decode<Catalog>(bytes, limits, v)` | calls the visitor once per object; may change `bytes`; no throw of its own |
+/// | Expression                                      | Meaning                                               |
+/// |-------------------------------------------------|-------------------------------------------------------|
+/// | `S::name`                                       | the subprotocol token is `polycast.v1.` and this      |
+/// | `S::frame_opcode`                               | `opcode::text` or `opcode::binary`                    |
+/// | `S::separator`                                  | joins encoded events in one frame; may be empty       |
+/// | `S::encode(out, head, e)` → `std::error_code`   | appends one event; on error `out` is as it was        |
+/// | `S::template decode<Catalog>(bytes, limits, v)` | calls the visitor once per object; may change `bytes` |
 ///
 /// The visitor `v` has `event(envelope const&, E&&)` for each `E` of the catalog, `control(envelope const&)`,
-/// `unknown(envelope const&)`, `error(envelope const&, decode_error const&)` and, optionally, `bool stopped()`: true ends
-/// the decoding. Models: `raw` (null), `json` (default).
+/// `unknown(envelope const&)`, `error(envelope const&, decode_error const&)` and, optionally, `bool stopped()`: true
+/// ends the decoding. Models: `raw` (null), `json` (default).
 template <class S>
 concept serializer_policy =
     policy_on<S, serializer_axis> && says_how_it_is_framed<S> && encodes_events<S> && decodes_events<S>;

@@ -19,7 +19,7 @@ struct raw {
     static std::error_code encode(detail::byte_buffer& out, envelope_head const&, E const& event)
     {
         static_assert(std::same_as<E, message>,
-                      "polycast: serializer::raw can emit only polycast::message; name serializer::json to emit events.");
+                      "polycast: serializer::raw emits only polycast::message; name serializer::json to emit events.");
         if constexpr (std::same_as<E, message>)
             out.append(event.payload);
         return {};

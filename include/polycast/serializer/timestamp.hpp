@@ -92,7 +92,8 @@ struct moment {
     if (!date.ok())
         return std::nullopt;
     moment out;
-    out.second = std::int64_t{ch::sys_days{date}.time_since_epoch().count()} * 86400 + hour * 3600 + minute * 60 + second;
+    out.second = std::int64_t{ch::sys_days{date}.time_since_epoch().count()} * 86400;
+    out.second += hour * 3600 + minute * 60 + second;
     std::size_t at = 19;
     if (text[at] == '.') {
         std::int64_t unit = 100'000'000;

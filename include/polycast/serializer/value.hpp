@@ -158,8 +158,8 @@ struct alternatives<V<Ts...>> {
         }
         return true;
     }();
-    static_assert(distinct, "polycast: the alternatives of this variant cannot be told apart: have at most one boolean, "
-                            "one number, one string and one list; aggregates are told by name; wrap the others.");
+    static_assert(distinct, "polycast: the alternatives of this variant cannot be told apart: have at most one "
+                            "boolean, number, string and list each; aggregates are told by name; wrap the others.");
     /// Calls `f.template operator()<T>()` for each alternative until one returns true.
     template <class F>
     static constexpr bool find(F&& f)

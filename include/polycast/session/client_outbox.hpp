@@ -86,14 +86,9 @@ public:
         handed_out_ = settled_;
         under_way_.clear();
     }
-    /// The loop is about to look: the next message wakes it anew.
-    void awake()
-    {
-        std::lock_guard const lock(mutex_);
-        woken_ = false;
-    }
     /// Appends messages to `wire`, which is empty or holds what does not come from here, as `encode(wire, entry)` does,
-    /// until `enough_bytes` are there. Everything handed out before is settled.
+    /// until `enough_bytes` are there. Everything handed out before is settled. Call until nothing comes: only then does
+    /// the next message wake the loop.
     template <class Encode>
     void fill(byte_buffer& wire, std::size_t enough_bytes, Encode&& encode)
     {
@@ -102,6 +97,7 @@ public:
             handed_out_ = settled_ = 0;
             std::lock_guard const lock(mutex_);
             taken_.swap(incoming_);
+            woken_ = false;
         }
         while (handed_out_ < taken_.size() && wire.size() < enough_bytes) {
             record head;

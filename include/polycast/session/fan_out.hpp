@@ -21,7 +21,7 @@ void fan_out(Shard& shard, Sessions const& to, posted<C> const& p, sent& result)
         if (p.except && s->handle() == p.except)
             continue;
         if (auto const& frame = p.frames[shard.profile(*s)])
-            if (auto const o = shard.enqueue(*s, frame, p.lane_, p.critical); o != outcome::gone)
+            if (auto const o = shard.out().enqueue(*s, frame, p.lane_, p.critical); o != outcome::gone)
                 result.count(o);
     }
 }

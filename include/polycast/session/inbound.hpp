@@ -1,8 +1,10 @@
 #pragma once
 
+#include <polycast/compression/policy.hpp>
 #include <polycast/event/control.hpp>
 #include <polycast/event/dispatch.hpp>
 #include <polycast/message/control.hpp>
+#include <polycast/outbox/encode.hpp>
 #include <polycast/session/hooks.hpp>
 #include <polycast/session/keepalive.hpp>
 #include <polycast/session/session.hpp>
@@ -31,7 +33,7 @@ struct inbound {
     {
         if (s.phase_ != phase::open)
             return s.phase_ == phase::closing;  // our close frame is out: what still comes is not looked at
-        shard.observer_.count(metric::messages_in, 1);
+        shard.observe().count(metric::messages_in, 1);
         ++s.record_.messages_in;
         if constexpr (is_raw)
             raw(op, payload);
@@ -42,7 +44,7 @@ struct inbound {
     bool ping(std::span<char> payload)
     {
         if (s.phase_ == phase::open)
-            shard.enqueue_control(s, pong_frame({payload.data(), payload.size()}).view());
+            shard.out().control(s, pong_frame({payload.data(), payload.size()}).view());
         return true;
     }
     bool pong(std::span<char> payload)
@@ -52,14 +54,7 @@ struct inbound {
     }
     void close(std::optional<close_code> code, std::string_view reason)
     {
-        shard.finish_direct(s);
-        if (s.phase_ == phase::dead)
-            return;
-        shard.ended(s, {code.value_or(close_code::no_status), std::string(reason), true});
-        // RFC 6455 §5.5.1: "the endpoint typically echos the status code it received." What was queued before is sent
-        // before it, unless our own close frame is out already.
-        shard.drain_out(s, !s.close_sent_ || s.close_owed_);
-        shard.owe_close(s, code.value_or(close_code::no_status), {});
+        shard.peer_closed(s, code, reason);
     }
 
     // --- for the dispatcher ----------------------------------------------------------------------------------------
@@ -69,7 +64,7 @@ struct inbound {
         if (e.type == "$ping")
             answer(e, control::pong{});
         else if (e.type == "$open")
-            shard.greet(s, e);
+            greet(e);
         else if (e.type == "$join")
             join(e);
         else if (e.type == "$leave")
@@ -84,7 +79,7 @@ struct inbound {
     void threw(envelope const& e)
     {
         // What the exception says is for the program, not for the client.
-        shard.observer_.count(metric::handler_errors, 1);
+        shard.observe().count(metric::handler_errors, 1);
         ++s.record_.errors;
         answer(e, control::error_reply{"internal", "the event could not be handled"});
     }
@@ -95,7 +90,7 @@ struct inbound {
     }
     void bad(envelope const& e, decode_error const& error)
     {
-        shard.observer_.count(metric::bad_messages, 1);
+        shard.observe().count(metric::bad_messages, 1);
         ++s.record_.errors;
         bool const in_field = !error.path.empty();
         std::string const text = in_field ? error.path + ": " + error.message : error.message;
@@ -116,12 +111,24 @@ private:
         static_cast<void>(shard.emit_to(s, reply, envelope_head{.id_json = e.id}));
     }
 
+    /// WIRE, reliable mode. Nothing is kept of a session, so none is resumed.
+    void greet(envelope const& e)
+    {
+        std::string const name = "s_" + std::string(shard.epoch()) + "_" + std::to_string(s.handle_.value());
+        control::hello hello;
+        hello.session = name;
+        hello.epoch = shard.epoch();
+        hello.heartbeat_ms = static_cast<std::uint64_t>(shard.options().heartbeat.interval.count());
+        hello.max_message_bytes = shard.options().max_message_bytes;
+        answer(e, hello);
+    }
+
     void raw(opcode op, std::span<char> payload)
     {
         static_assert(takes_messages<typename Shard::app_type, session_type>,
                       "polycast: with serializer::raw the application needs `on(session, message const&)`.");
         polycast::message const m{{payload.data(), payload.size()}, op};
-        if (!shard.guarded([&] { shard.app_.on(s, m); }))
+        if (!shard.guarded([&] { shard.app().on(s, m); }))
             shard.close(s, close_code::internal_error, "the message could not be handled");
     }
 
@@ -130,13 +137,13 @@ private:
         bool utf8_checked = op == opcode::text;
         if constexpr (C::compression::compresses) {
             if (s.profile_ == compressed_profile && op == opcode::binary) {
-                shard.unpacked_.clear();
-                if (auto const ec = C::compression::decompress(shard.unpacked_, {payload.data(), payload.size()},
-                                                               shard.options_.max_message_bytes)) {
+                shard.unpacked().clear();
+                if (auto const ec = C::compression::decompress(shard.unpacked(), {payload.data(), payload.size()},
+                                                               shard.options().max_message_bytes)) {
                     bool const bomb = ec == compression_error::too_large;
                     return shard.fail(s, bomb ? close_code::message_too_big : close_code::invalid_payload, ec.message());
                 }
-                payload = {shard.unpacked_.data(), shard.unpacked_.size()};
+                payload = {shard.unpacked().data(), shard.unpacked().size()};
                 op = C::serializer::frame_opcode;
                 utf8_checked = false;
             }
@@ -145,7 +152,7 @@ private:
             return shard.fail(s, close_code::unsupported_data, "events come in the other kind of frame");
         decode_limits limits;
         limits.utf8_checked = utf8_checked;
-        dispatch<typename C::serializer>(shard.app_, s, payload, limits, *this);
+        dispatch<typename C::serializer>(shard.app(), s, payload, limits, *this);
     }
 
     void join(envelope const& e)
@@ -153,7 +160,7 @@ private:
         if constexpr (C::isolation::reaches_rooms) {
             bool allowed = C::isolation::clients_join_freely;
             if constexpr (has_may_join<typename Shard::app_type, session_type>)
-                if (!shard.guarded([&] { allowed = shard.app_.may_join(s, e.room); }))
+                if (!shard.guarded([&] { allowed = shard.app().may_join(s, e.room); }))
                     allowed = false;
             if (e.room.empty())
                 return answer(e, control::error_reply{"bad_field", "room: missing"});

@@ -21,51 +21,50 @@ struct keepalive {
     {
         switch (s.phase_) {
         case phase::open:
-            if (sweep && shard.now_ - s.active_at_ >= shard.options_.stale_after)
+            if (sweep && shard.now() - s.active_at_ >= shard.options().stale_after)
                 give_up(shard, s, "no activity");
             else
                 beat(shard, s);
             break;
         case phase::handshake:
-            if (shard.now_ >= s.deadline_)
+            if (shard.now() >= s.deadline_)
                 opening<Shard>::too_slow(shard, s);
             break;
         case phase::closing:
         case phase::draining:
         case phase::lingering:
-            if (shard.now_ >= s.deadline_)
+            if (shard.now() >= s.deadline_)
                 shard.kill(s);
             break;
         case phase::dead: break;
         }
     }
 
-    static void begin(Shard& shard, session_type& s) { s.ping_at_ = shard.now_ + shard.options_.heartbeat.interval; }
+    static void begin(Shard& shard, session_type& s) { s.ping_at_ = shard.now() + shard.options().heartbeat.interval; }
 
     /// RFC 6455 §5.5.3: a pong answers the newest ping. One that answers none is ignored.
     static void pong(Shard& shard, session_type& s, std::span<char const> payload)
     {
         if (!s.ping_pending_ || !std::ranges::equal(payload, ping_payload(s)))
             return;
-        auto const round_trip =
-            std::chrono::duration_cast<std::chrono::microseconds>(shard.loop_.now() - s.ping_at_);
-        auto& mean = s.record_.round_trip;
-        mean = mean.count() == 0 ? round_trip : mean + (round_trip - mean) / 10;
+        auto const took = std::chrono::duration_cast<std::chrono::microseconds>(shard.loop().now() - s.ping_at_).count();
+        auto const mean = s.record_.round_trip.count();
+        s.record_.round_trip = std::chrono::microseconds(mean == 0 ? took : mean + (took - mean) / 10);
         s.ping_pending_ = false;
         s.misses_ = 0;
-        s.ping_at_ = shard.now_ + shard.options_.heartbeat.interval;
+        s.ping_at_ = shard.now() + shard.options().heartbeat.interval;
     }
 
 private:
     static void beat(Shard& shard, session_type& s)
     {
-        auto const& options = shard.options_.heartbeat;
+        auto const& options = shard.options().heartbeat;
         if (options.interval.count() == 0)
             return;
         if (!s.ping_pending_) {
-            if (shard.now_ >= s.ping_at_)
+            if (shard.now() >= s.ping_at_)
                 ping(shard, s);
-        } else if (shard.now_ - s.ping_at_ >= options.timeout) {
+        } else if (shard.now() - s.ping_at_ >= options.timeout) {
             if (++s.misses_ > options.misses_allowed)
                 give_up(shard, s, "no answer to pings");
             else
@@ -75,10 +74,10 @@ private:
     static void ping(Shard& shard, session_type& s)
     {
         s.ping_pending_ = true;
-        s.ping_at_ = shard.loop_.now();
+        s.ping_at_ = shard.loop().now();
         auto const payload = ping_payload(s);
-        shard.enqueue_control(s, ping_frame({payload.data(), payload.size()}).view());
-        shard.observer_.count(metric::pings, 1);
+        shard.out().control(s, ping_frame({payload.data(), payload.size()}).view());
+        shard.observe().count(metric::pings, 1);
     }
     /// What tells this ping from others: when it was sent.
     static std::array<char, 8> ping_payload(session_type const& s)
@@ -93,7 +92,7 @@ private:
     }
     static void give_up(Shard& shard, session_type& s, std::string_view why)
     {
-        shard.observer_.count(metric::stale, 1);
+        shard.observe().count(metric::stale, 1);
         shard.close(s, close_code::stale, why);
     }
 };

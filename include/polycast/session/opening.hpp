@@ -4,6 +4,8 @@
 #include <polycast/handshake/request.hpp>
 #include <polycast/handshake/response.hpp>
 #include <polycast/handshake/upgrade.hpp>
+#include <polycast/outbox/encode.hpp>
+#include <polycast/outbox/encode.hpp>
 #include <polycast/session/directory.hpp>
 #include <polycast/session/hooks.hpp>
 #include <polycast/session/keepalive.hpp>
@@ -62,13 +64,13 @@ struct opening {
 private:
     static void refuse(Shard& shard, session_type& s, http_response const& response, bool head_only = false)
     {
-        shard.observer_.count(metric::refused, 1);
+        shard.observe().count(metric::refused, 1);
         answer(shard, s, response, head_only);
     }
     static void answer(Shard& shard, session_type& s, http_response const& response, bool head_only)
     {
         shard.drain_out(s);
-        shard.enqueue_control(s, encode_response(response, head_only));
+        shard.out().control(s, encode_response(response, head_only));
     }
 
     /// A plain HTTP request on the same port.
@@ -79,7 +81,7 @@ private:
             return answer(shard, s, refusal(405, "only GET and HEAD", {{"Allow", "GET, HEAD"}}), false);
         if constexpr (has_http<app_type>) {
             http_response response;
-            if (!shard.guarded([&] { response = shard.app_.http(asked); }))
+            if (!shard.guarded([&] { response = shard.app().http(asked); }))
                 response = refusal(500, "internal error");
             answer(shard, s, response, head_only);
         } else {
@@ -92,11 +94,11 @@ private:
         auto const checked = check_upgrade(asked);
         if (!checked.accepted())
             return refuse(shard, s, *checked.refusal);
-        if (verdict const v = shard.guard_.admit(asked); !v.admitted)
+        if (verdict const v = shard.guard().admit(asked); !v.admitted)
             return refuse(shard, s, refusal(v.status, v.reason));
         identity who;
         if constexpr (has_identify<app_type>) {
-            if (!shard.guarded([&] { who = shard.app_.identify(asked); }))
+            if (!shard.guarded([&] { who = shard.app().identify(asked); }))
                 return refuse(shard, s, refusal(500, "internal error"));
             if (!who.admitted)
                 return refuse(shard, s, refusal(who.status, who.reason));
@@ -105,17 +107,17 @@ private:
         auto const token = choose_subprotocol(tokens, asked);
         s.plain_ = token.empty();
         s.profile_ = tokens.size() > 1 && token == tokens[0] ? compressed_profile : plain_profile;
-        shard.write_answer(s, switching_response(checked.accept, token));
+        shard.out().direct_bytes(switching_response(checked.accept, token));
         admit(shard, s, std::move(who.user));
     }
 
     /// Caps are told in a close frame: a browser sees nothing of a refused handshake.
     static void admit(Shard& shard, session_type& s, std::string user)
     {
-        auto const& options = shard.options_;
+        auto const& options = shard.options();
         auto const a_user = options.max_connections_per_user != 0 ? options.max_connections_per_user
                                                                   : C::isolation::max_connections_per_user;
-        switch (shard.port_->users.admit(user, shard.index_, options.max_connections, a_user)) {
+        switch (shard.shared().users.admit(user, shard.index(), options.max_connections, a_user)) {
         case directory::admission::admitted: break;
         case directory::admission::server_full:
             return full(shard, s, "the server is at its limit of " + std::to_string(options.max_connections) + " connections");
@@ -124,16 +126,16 @@ private:
         }
         s.user_ = std::move(user);
         s.phase_ = phase::open;
-        s.opened_at_ = shard.now_;
+        s.opened_at_ = shard.now();
         keepalive<Shard>::begin(shard, s);
         shard.admitted(s);
         if constexpr (has_opened<app_type, session_type>)
-            if (!shard.guarded([&] { shard.app_.opened(s); }))
+            if (!shard.guarded([&] { shard.app().opened(s); }))
                 shard.close(s, close_code::internal_error, "the session could not be opened");
     }
     static void full(Shard& shard, session_type& s, std::string_view reason)
     {
-        shard.observer_.count(metric::refused, 1);
+        shard.observe().count(metric::refused, 1);
         s.phase_ = phase::open;
         shard.close(s, close_code::try_again_later, reason);
     }

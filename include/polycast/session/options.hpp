@@ -25,6 +25,7 @@ struct server_options {
     std::size_t max_message_bytes = 64 * 1024;     ///< a longer message is closed with 1009 before it is read
     std::size_t max_outbox_bytes = 1024 * 1024;    ///< per session; beyond it `outcome::over_budget`
     std::size_t max_mailbox_emissions = 64 * 1024; ///< per shard, emitted by other threads and not yet fanned out
+    std::size_t max_mailbox_bytes = 64 * 1024 * 1024;  ///< likewise; beyond either `outcome::over_budget`
     std::size_t read_buffer_bytes = 512 * 1024;    ///< per shard, not per connection
 
     heartbeat_options heartbeat{};

@@ -32,6 +32,14 @@ struct posted {
     handle except{};
     std::string name{};  ///< of the user or room
     encoded<C> frames{};
+
+    [[nodiscard]] std::size_t bytes() const noexcept
+    {
+        std::size_t sum = 0;
+        for (frame_ref const& f : frames)
+            sum += f ? f->wire_bytes() : 0;
+        return sum;
+    }
 };
 
 /// Emissions from other threads wait here for their shard. Bounded; many may push, the shard takes all at once.
@@ -41,11 +49,12 @@ public:
     using notifier = typename C::transport::notifier;
 
     /// Until this and after `close` nothing is accepted.
-    void open(notifier& wakes, std::size_t max_emissions)
+    void open(notifier& wakes, std::size_t max_emissions, std::size_t max_bytes)
     {
         std::lock_guard const lock(mutex_);
         wakes_ = &wakes;
         max_emissions_ = max_emissions;
+        max_bytes_ = max_bytes;
     }
     /// Returns how many accepted emissions nobody will take any more.
     std::size_t close()
@@ -61,8 +70,10 @@ public:
         std::lock_guard const lock(mutex_);
         if (wakes_ == nullptr)
             return outcome::gone;
-        if (waiting_.size() >= max_emissions_)
+        auto const bytes = emission.bytes();
+        if (waiting_.size() >= max_emissions_ || bytes_ + bytes > max_bytes_)
             return outcome::over_budget;
+        bytes_ += bytes;
         waiting_.push_back(std::move(emission));
         if (!any_.exchange(true, std::memory_order_acq_rel) && wake)
             wakes_->notify();
@@ -75,6 +86,7 @@ public:
     {
         std::lock_guard const lock(mutex_);
         waiting_.swap(into);
+        bytes_ = 0;
         any_.store(false, std::memory_order_relaxed);
     }
 
@@ -82,6 +94,8 @@ private:
     std::mutex mutex_;
     notifier* wakes_ = nullptr;
     std::size_t max_emissions_ = 0;
+    std::size_t max_bytes_ = 0;
+    std::size_t bytes_ = 0;
     std::vector<posted<C>> waiting_;
     std::atomic<bool> any_{false};
 };

@@ -16,7 +16,7 @@ template <class C>
 {
     switch (p.kind) {
     case audience_kind::session:
-        return p.to && p.to.shard < to.shards() && to.alive[p.to.shard].open(p.to) ? std::uint64_t{1} << p.to.shard : 0;
+        return p.to && to.shards() > p.to.shard && to.alive[p.to.shard].open(p.to) ? std::uint64_t{1} << p.to.shard : 0;
     case audience_kind::user: return to.users.shards_of(p.name);
     case audience_kind::room:
     case audience_kind::everyone: break;

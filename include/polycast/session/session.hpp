@@ -1,6 +1,7 @@
 #pragma once
 
 #include <polycast/event/describe.hpp>
+#include <polycast/event/envelope.hpp>
 #include <polycast/frame/close_code.hpp>
 #include <polycast/frame/opcode.hpp>
 #include <polycast/message/assembler.hpp>
@@ -12,6 +13,7 @@
 
 #include <array>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -43,6 +45,8 @@ namespace detail {
 
 template <class App, class C>
 class shard;
+template <class Shard>
+class output;
 template <class Shard>
 struct opening;
 template <class Shard>
@@ -82,7 +86,10 @@ public:
     template <event Event>
     outcome emit(Event const& event)
     {
-        return shard_->emit_to(*this, event);
+        if constexpr (std::same_as<Event, message>)
+            return send(event.payload, event.op);
+        else
+            return shard_->emit_to(*this, event);
     }
     /// Sends a message as it is, outside of events.
     outcome send(std::string_view payload, opcode op = opcode::text) { return shard_->send_to(*this, payload, op); }
@@ -132,6 +139,8 @@ public:
 
 private:
     friend shard_type;
+    template <class>
+    friend class detail::output;
     template <class>
     friend struct detail::opening;
     template <class>

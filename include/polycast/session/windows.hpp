@@ -52,7 +52,8 @@ private:
             while (!open_.empty() && open_.front().closes_at <= now) {
                 auto const w = open_.front();
                 open_.pop_front();
-                shard.window_closed(w.of, w.l, w.serial);
+                if (auto* const s = shard.find(w.of))
+                    shard.out().window_closed(*s, w.l, w.serial);
             }
             if (!open_.empty())
                 arm(shard);

@@ -44,13 +44,13 @@ inline std::size_t simulated_network::write(std::uint64_t id, simulated_side sid
         ec = std::make_error_code(e ? std::errc::broken_pipe : std::errc::bad_file_descriptor);
         return 0;
     }
-    std::string bytes;
+    std::size_t offered = 0;
     for (auto const run : from.first(std::min(from.size(), max_gather)))
-        bytes.append(run.data(), run.size());
-    if (bytes.empty())
+        offered += run.size();
+    if (offered == 0)
         return 0;
     std::size_t const room = options.send_window_bytes - std::min(e->unread, options.send_window_bytes);
-    std::size_t count = std::min(room, bytes.size());
+    std::size_t count = std::min(room, offered);
     if (count == 0) {
         ec = std::make_error_code(std::errc::operation_would_block);
         return 0;
@@ -58,7 +58,9 @@ inline std::size_t simulated_network::write(std::uint64_t id, simulated_side sid
     simulated_chance& chance = schedule_.chance();
     if (chance.happens(options.partial_write_probability))
         count = 1 + chance.below(count);
-    bytes.resize(count);
+    std::string bytes;
+    for (auto run = from.begin(); bytes.size() < count; ++run)
+        bytes.append(run->data(), std::min(run->size(), count - bytes.size()));
     e->unread += count;
     e->bytes_written += count;
     ++e->writes;

@@ -47,6 +47,13 @@ struct tcp {
         return std::chrono::system_clock::now();
     }
 
+    /// Asio 1.22 has a system category of its own that equals no `std::errc`; the standard one does.
+    [[nodiscard]] static std::error_code portable(std::error_code ec) noexcept
+    {
+        return ec.category() == asio::error::get_system_category() ? std::error_code(ec.value(), std::system_category())
+                                                                   : ec;
+    }
+
     class loop {
     public:
         explicit loop(tcp const& = {}) noexcept {}
@@ -107,11 +114,15 @@ struct tcp {
 
         [[nodiscard]] std::size_t read_some(std::span<char> into, std::error_code& ec)
         {
-            return socket_.read_some(asio::buffer(into.data(), into.size()), ec);
+            auto const count = socket_.read_some(asio::buffer(into.data(), into.size()), ec);
+            ec = portable(ec);
+            return count;
         }
         [[nodiscard]] std::size_t write_some(std::span<char const> one, std::error_code& ec)
         {
-            return socket_.write_some(asio::buffer(one.data(), one.size()), ec);
+            auto const count = socket_.write_some(asio::buffer(one.data(), one.size()), ec);
+            ec = portable(ec);
+            return count;
         }
         [[nodiscard]] std::size_t write_some(gather_list many, std::error_code& ec)
         {
@@ -119,17 +130,23 @@ struct tcp {
             std::size_t const count = many.size() < max_gather ? many.size() : max_gather;
             for (std::size_t i = 0; i < count; ++i)
                 buffers[i] = asio::const_buffer(many[i].data(), many[i].size());
-            return socket_.write_some(std::span<asio::const_buffer const>(buffers.data(), count), ec);
+            auto const written = socket_.write_some(std::span<asio::const_buffer const>(buffers.data(), count), ec);
+            ec = portable(ec);
+            return written;
         }
         template <class Handler>
         void wait_readable(Handler&& handler)
         {
-            socket_.async_wait(socket::wait_read, std::forward<Handler>(handler));
+            socket_.async_wait(socket::wait_read, [h = std::forward<Handler>(handler)](std::error_code ec) mutable {
+                h(portable(ec));
+            });
         }
         template <class Handler>
         void wait_writable(Handler&& handler)
         {
-            socket_.async_wait(socket::wait_write, std::forward<Handler>(handler));
+            socket_.async_wait(socket::wait_write, [h = std::forward<Handler>(handler)](std::error_code ec) mutable {
+                h(portable(ec));
+            });
         }
         void shutdown_send()
         {
@@ -223,11 +240,15 @@ struct tcp {
         void listen(endpoint const& at, listen_options options, std::error_code& ec)
         {
             auto const address = asio::ip::make_address(at.host, ec);
-            if (ec)
+            if (ec) {
+                ec = portable(ec);
                 return;
+            }
             protocol::endpoint const local(address, at.port);
-            if (acceptor_.open(local.protocol(), ec))
+            if (acceptor_.open(local.protocol(), ec)) {
+                ec = portable(ec);
                 return;
+            }
             acceptor_.set_option(asio::socket_base::reuse_address(true), ec);
             int const on = 1;
             if (!ec && options.share_port &&
@@ -237,6 +258,7 @@ struct tcp {
                 acceptor_.bind(local, ec);
             if (!ec)
                 acceptor_.listen(options.backlog, ec);
+            ec = portable(ec);
             if (ec)
                 close();
         }
@@ -244,7 +266,7 @@ struct tcp {
         void accept(Handler&& handler)
         {
             acceptor_.async_accept([h = std::forward<Handler>(handler)](std::error_code ec, socket s) mutable {
-                h(ec, stream(std::move(s)));
+                h(portable(ec), stream(std::move(s)));
             });
         }
         void close()
@@ -289,7 +311,7 @@ public:
                 if (!ec && a->cancelled)
                     ec = asio::error::operation_aborted;
                 if (ec)
-                    return h(ec, stream(std::move(a->connecting)));
+                    return h(portable(ec), stream(std::move(a->connecting)));
                 for (auto const& entry : found)
                     a->addresses.push_back(entry.endpoint());
                 next(std::move(a), std::move(h));
@@ -330,7 +352,7 @@ private:
                 ec = asio::error::operation_aborted;
             if (ec && !a->cancelled && a->tried < a->addresses.size())
                 return next(std::move(a), std::move(h));
-            h(ec, stream(std::move(a->connecting)));
+            h(portable(ec), stream(std::move(a->connecting)));
         });
     }
 

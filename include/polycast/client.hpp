@@ -1,0 +1,89 @@
+#pragma once
+
+#include <polycast/compression/identity.hpp>
+#include <polycast/delivery/at_most_once.hpp>
+#include <polycast/fwd.hpp>
+#include <polycast/observer/counters.hpp>
+#include <polycast/serializer/json.hpp>
+#include <polycast/session/client_link.hpp>
+#include <polycast/transport/tcp.hpp>
+
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace polycast::inline v0 {
+
+/// Connects to a server, connects again after a loss, and hands typed events to an application (see `client_session` for
+/// its members). Written `client<App, Policies...>`, policies in any order: transport `tcp`, serializer `json`, compression
+/// `identity`, delivery `at_most_once`, observer `counters` where none is named.
+///
+/// Messages wait in a bounded queue while there is no connection and leave with the next one; a message that a lost
+/// connection took in part is sent again. What a lost connection took whole may not have reached the server
+/// (`delivery::at_most_once`).
+template <class App, class Transport, class Serializer, class Compression, class Delivery, class Observer>
+class basic_client {
+    using link = detail::client_link<App, Transport, Serializer, Compression, Delivery, Observer>;
+
+public:
+    using loop = typename Transport::loop;
+    using session = client_session<link>;
+
+    /// A client with a loop of its own: call `run()`, on a thread of its own for `tcp`, or `start()` where the loop is
+    /// turned by a simulated world. Destroy it when `run()` has returned.
+    explicit basic_client(client_options options, App app = {}, Transport transport = {})
+        : own_(std::in_place, transport), link_(std::make_shared<link>(*own_, true, std::move(options), std::move(app)))
+    {
+    }
+    /// A client on a given loop, which outlives it; many clients may share one. Destroy it on the loop's thread, or when
+    /// the loop no longer runs.
+    basic_client(loop& on, client_options options, App app = {})
+        : link_(std::make_shared<link>(on, false, std::move(options), std::move(app)))
+    {
+    }
+    basic_client(basic_client const&) = delete;
+    basic_client& operator=(basic_client const&) = delete;
+    /// Ends the connection without a close handshake; `closed` is still called.
+    ~basic_client() { link_->abandon(); }
+
+    /// Begins to connect, soon. Once; from any thread.
+    void start() { link_->start(); }
+    /// `start()`, and turns the client's own loop until it has stopped: after `stop()`, or by itself when there is no
+    /// point in connecting again (a final close code, credentials refused, `max_attempts`). Once.
+    void run()
+    {
+        link_->start();
+        if (own_)
+            own_->run();
+    }
+    /// Sends what is queued, closes with 1000, waits for the server or `close_timeout`, and stops. From any thread.
+    void stop() { link_->stop(); }
+
+    /// Sends an event. From any thread. `queued`: it will be sent, now or when connected; `over_budget`: the queue is
+    /// full; `refused`: it does not encode; `gone`: the client has stopped.
+    template <event Event>
+    outcome emit(Event const& event)
+    {
+        return link_->emit(event);
+    }
+    /// Sends a message as it is. From any thread; as `emit`.
+    outcome send(std::string_view payload, opcode op = opcode::text) { return link_->send(payload, op); }
+
+    /// From any thread.
+    [[nodiscard]] bool is_open() const noexcept { return link_->is_open(); }
+    /// What waits to be sent. From any thread.
+    [[nodiscard]] std::size_t queued_bytes() const { return link_->outbox().queued_bytes(); }
+    [[nodiscard]] std::size_t queued_messages() const { return link_->outbox().queued_messages(); }
+    [[nodiscard]] Observer const& observer() const noexcept { return link_->observer(); }
+
+    /// On the loop's thread.
+    [[nodiscard]] App& app() noexcept { return link_->app(); }
+    [[nodiscard]] bool stopped() const noexcept { return link_->stopped(); }
+
+private:
+    std::optional<loop> own_;  // before the link: what is pending in it is destroyed last
+    std::shared_ptr<link> link_;
+};
+
+}  // namespace polycast::inline v0

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <polycast/event/describe.hpp>
+#include <polycast/event/envelope.hpp>
+#include <polycast/frame/close_code.hpp>
+#include <polycast/frame/opcode.hpp>
+#include <polycast/session/hooks.hpp>
+#include <polycast/session/outcome.hpp>
+
+#include <chrono>
+#include <string_view>
+#include <system_error>
+
+namespace polycast::inline v0 {
+
+/// The connection of a client, as its application's handlers see it. Valid until `closed` returns, on the loop's thread;
+/// elsewhere use the client itself.
+template <class Link>
+class client_session {
+public:
+    explicit client_session(Link& link) noexcept : link_(&link) {}
+
+    /// Sends an event. It leaves at the end of the turn, together with what else the handler sends.
+    template <event Event>
+    outcome emit(Event const& event)
+    {
+        return link_->emit(event);
+    }
+    /// Sends a message as it is, outside of events.
+    outcome send(std::string_view payload, opcode op = opcode::text) { return link_->send(payload, op); }
+    /// Sends what is queued, then closes. The client connects again if `invites_reconnect(code)`, else it stops.
+    void close(close_code code = close_code::normal, std::string_view reason = {}) { link_->close(code, reason); }
+
+    [[nodiscard]] bool is_open() const noexcept { return link_->is_open(); }
+    /// The subprotocol that the server chose; empty in plain mode.
+    [[nodiscard]] std::string_view subprotocol() const noexcept { return link_->subprotocol(); }
+    [[nodiscard]] std::string address() const { return link_->address(); }
+
+private:
+    Link* link_;
+};
+
+/// The application of a client: an object with any of these members, found by the compiler, called on the loop's thread.
+/// What they throw is counted (`metric::handler_errors`) and goes no further.
+///
+/// | Member                                                   | Called                                                    |
+/// |----------------------------------------------------------|-----------------------------------------------------------|
+/// | `using accepts = events<A, B>`                           | which events the server may send                          |
+/// | `on(auto& session, A const&)`                            | for each of them; `on(session, A const&, envelope const&)` too |
+/// | `on_unknown(auto& session, envelope const&)`             | for any other type; without it they are dropped           |
+/// | `on_control(auto& session, envelope const&)`             | for messages of the protocol: `$ok`, `$error`, `$gap`, …  |
+/// | `on(auto& session, message const&)`                      | raw serializer: for each message; else for those that are no events |
+/// | `opened(auto& session)`                                  | connected, before the first message                       |
+/// | `closed(auto& session, close_info const&)`               | once for each `opened`                                    |
+/// | `failed(std::error_code, unsigned attempt, milliseconds)`| an attempt to connect failed; the delay to the next, 0: there is none |
+template <class App, class Session>
+concept has_on_control = requires(App& app, Session& s, envelope const& e) { app.on_control(s, e); };
+
+template <class App>
+concept has_failed = requires(App& app, std::error_code ec, unsigned attempt, std::chrono::milliseconds next) {
+    app.failed(ec, attempt, next);
+};
+
+}  // namespace polycast::inline v0

@@ -1,0 +1,296 @@
+#pragma once
+
+#include <polycast/batching/policy.hpp>
+#include <polycast/detail/byte_buffer.hpp>
+#include <polycast/event/describe.hpp>
+#include <polycast/event/envelope.hpp>
+#include <polycast/frame/header.hpp>
+#include <polycast/message/control.hpp>
+#include <polycast/outbox/encode.hpp>
+#include <polycast/outbox/writer.hpp>
+#include <polycast/session/session.hpp>
+#include <polycast/session/windows.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace polycast::inline v0::detail {
+
+/// The way out of a shard: event → bytes → outbox → transport, one write a session a turn.
+///
+/// What a handler sends to the session whose bytes it is handling goes side by side into one buffer and leaves when
+/// those bytes are done, without passing through an outbox. Everything else is queued in the receiver's outbox and
+/// written when the batching policy says.
+template <class Shard>
+class output {
+public:
+    using session_type = typename Shard::session_type;
+    using C = typename Shard::composition_type;
+
+    explicit output(Shard& shard) : shard_(shard), writer_(C::serializer::separator), windows_(shard.loop()) {}
+
+    /// To one session, as an event. Encodes once, into the direct buffer if that may be.
+    template <class Event>
+    outcome emit(session_type& s, Event const& event, envelope_head const& head)
+    {
+        constexpr lane l = event_lane<Event>;
+        if (writes_directly(s, l))
+            return emit_directly(s, event, head, l);
+        encoded<C> frames;
+        if (encode_event<C>(frames, head, event, [&](std::size_t p) { return p == s.profile_; }, shard_.counter()))
+            return outcome::refused;
+        return enqueue(s, frames[s.profile_], l, event_critical<Event>);
+    }
+    /// To one session, as it is.
+    outcome send(session_type& s, std::string_view payload, opcode op)
+    {
+        if (!writes_directly(s, lane::normal))
+            return enqueue(s, shared_frame::message(op, payload), lane::normal, false);
+        if (payload.size() + direct_.size() > shard_.options().max_outbox_bytes)
+            return over_budget(s, false);
+        bool const by_reference = payload.size() >= gather_at_bytes;
+        char* const at = direct_.prepare(max_header_bytes + (by_reference ? 0 : payload.size()));
+        auto const header = encode_header(at, {.op = op, .payload_bytes = payload.size()});
+        direct_.commit(header);
+        count(s, header + payload.size());
+        if (by_reference) {
+            write_directly(s, payload);
+            return s.box_.empty() ? outcome::delivered : outcome::queued;
+        }
+        direct_.append(payload);
+        return directly_written(s, lane::normal);
+    }
+    /// Queues a frame in a lane; the batching policy says when it is written.
+    outcome enqueue(session_type& s, frame_ref const& frame, lane l, bool critical)
+    {
+        if (s.phase_ != phase::open)
+            return outcome::gone;
+        auto const bytes = frame->wire_bytes();
+        if (s.box_.queued_bytes() + bytes > shard_.options().max_outbox_bytes)
+            return over_budget(s, critical);
+        s.box_.push(nodes_, outbox::queue_of(l), frame);
+        count(s, bytes);
+        switch (C::batching::when(l)) {
+        case flush_time::now:
+            s.due_ |= mask_of(l);
+            flush(s);
+            return s.box_.empty() ? outcome::delivered : outcome::queued;
+        case flush_time::turn:
+            s.due_ |= mask_of(l);
+            mark_dirty(s);
+            break;
+        case flush_time::window:
+            if (s.box_.waiting(l) >= C::batching::window_messages) {
+                windows_.forget(s.windows_, l);
+                s.due_ |= mask_of(l);
+                mark_dirty(s);
+            } else if (s.box_.waiting(l) == 1) {
+                windows_.open(shard_, s.handle_, s.windows_, l);
+            }
+            break;
+        }
+        return outcome::queued;
+    }
+    /// Control frames and HTTP answers: above all lanes, exempt from the cap.
+    void control(session_type& s, std::string_view wire)
+    {
+        s.box_.push(nodes_, outbox::control, shared_frame::verbatim({wire.data(), wire.size()}));
+        mark_dirty(s);
+    }
+    void window_closed(session_type& s, lane l, std::uint32_t serial)
+    {
+        if (!windows_.matches(s.windows_, l, serial))
+            return;
+        s.due_ |= mask_of(l);
+        mark_dirty(s);
+    }
+
+    /// `s` is the session whose bytes are being handled, until `end_direct`.
+    void begin_direct(session_type& s) noexcept { direct_owner_ = &s; }
+    /// The first bytes of a session, before it has frames.
+    void direct_bytes(std::string_view wire) { direct_.append(wire); }
+    void end_direct(session_type& s)
+    {
+        if (direct_owner_ != &s)
+            return;
+        if (!direct_.empty())
+            write_directly(s);
+        direct_owner_ = nullptr;
+    }
+
+    /// Writes what is due. While the transport is full, only its becoming writable leads here.
+    void flush(session_type& s)
+    {
+        if (direct_owner_ == &s && !direct_.empty())
+            write_directly(s);
+        if (s.blocked_ || s.phase_ == phase::dead)
+            return;
+        do {
+            lane_mask const due = s.due_ | control_only;
+            switch (writer_.flush(s.box_, s.stream_, due, joined_lanes, nodes_, shard_.observe())) {
+            case flushed::failed: return shard_.kill(s);
+            case flushed::blocked: return wait_writable(s);
+            case flushed::drained: s.due_ = 0; break;
+            }
+        } while (closes(s));
+        shard_.drained(s);
+    }
+    void flush_dirty()
+    {
+        flushing_.swap(dirty_);
+        for (handle const h : flushing_)
+            if (session_type* const s = shard_.find(h)) {
+                s->dirty_ = false;
+                flush(*s);
+            }
+        flushing_.clear();
+    }
+    void mark_dirty(session_type& s)
+    {
+        if (std::exchange(s.dirty_, true))
+            return;
+        dirty_.push_back(s.handle_);
+        shard_.want_turn();
+    }
+
+    /// Drops what is queued; what is half written stays, unless the session is dead.
+    void drop(session_type& s)
+    {
+        if (s.phase_ == phase::dead)
+            s.box_.clear(nodes_);
+        else
+            s.box_.drop_waiting(nodes_);
+    }
+
+private:
+    static constexpr std::size_t gather_at_bytes = 8 * 1024;
+    static constexpr std::size_t write_directly_at_bytes = 256 * 1024;
+    static constexpr lane_mask joined_lanes = [] {
+        lane_mask m = 0;
+        for (lane const l : {lane::high, lane::normal, lane::batch})
+            if (C::batching::when(l) == flush_time::window)
+                m |= mask_of(l);
+        return m;
+    }();
+
+    [[nodiscard]] bool writes_directly(session_type const& s, lane l) const noexcept
+    {
+        return direct_owner_ == &s && s.box_.empty() && !s.blocked_ && C::batching::when(l) != flush_time::window;
+    }
+    template <class Event>
+    outcome emit_directly(session_type& s, Event const& event, envelope_head const& head, lane l)
+    {
+        // The header's length depends on the payload's: leave room for the longest, then close the gap.
+        constexpr std::size_t gap = max_header_bytes;
+        auto const start = direct_.size();
+        static_cast<void>(direct_.prepare(gap));
+        direct_.commit(gap);
+        opcode op = C::serializer::frame_opcode;
+        if (encode_directly(s, event, head, op)) {
+            direct_.truncate(start);
+            return outcome::refused;
+        }
+        auto const payload = direct_.size() - start - gap;
+        if (direct_.size() > shard_.options().max_outbox_bytes) {
+            direct_.truncate(start);
+            return over_budget(s, event_critical<Event>);
+        }
+        char* const at = direct_.data() + start;
+        auto const header = encode_header(at, {.op = op, .payload_bytes = payload});
+        std::memmove(at + header, at + gap, payload);
+        direct_.truncate(start + header + payload);
+        count(s, header + payload);
+        return directly_written(s, l);
+    }
+    template <class Event>
+    std::error_code encode_directly(session_type& s, Event const& event, envelope_head const& head, opcode& op)
+    {
+        shard_.observe().count(metric::encodes, 1);
+        if constexpr (C::compression::compresses)
+            if (s.profile_ == compressed_profile) {
+                byte_buffer& text = encode_scratch();
+                if (auto const ec = C::serializer::encode(text, head, event))
+                    return ec;
+                C::compression::compress(direct_, text.view());
+                shard_.observe().count(metric::compressions, 1);
+                op = opcode::binary;
+                return {};
+            }
+        return C::serializer::encode(direct_, head, event);
+    }
+    outcome directly_written(session_type& s, lane l)
+    {
+        if (C::batching::when(l) != flush_time::now && direct_.size() < write_directly_at_bytes)
+            return outcome::queued;
+        write_directly(s);
+        return s.box_.empty() ? outcome::delivered : outcome::queued;
+    }
+    /// Writes the direct buffer, and `tail` behind it without copying it; what does not fit is kept in the outbox.
+    void write_directly(session_type& s, std::string_view tail = {})
+    {
+        std::error_code ec;
+        std::span<char const> const runs[] = {{direct_.data(), direct_.size()}, {tail.data(), tail.size()}};
+        auto const written =
+            tail.empty() ? s.stream_.write_some(runs[0], ec) : s.stream_.write_some(transport::gather_list(runs), ec);
+        shard_.observe().count(metric::writes, 1);
+        if (ec && !transport::would_block(ec)) {
+            direct_.clear();
+            return shard_.kill(s);
+        }
+        shard_.observe().count(metric::bytes_out, written);
+        if (written < runs[0].size() + runs[1].size()) {
+            auto const of_head = written < runs[0].size() ? written : runs[0].size();
+            auto rest = shared_frame::verbatim(runs[0].subspan(of_head), runs[1].subspan(written - of_head));
+            s.box_.count_in(rest->wire_bytes());
+            s.box_.set_partial(std::move(rest), 0);
+            wait_writable(s);
+        }
+        direct_.clear();
+    }
+
+    void wait_writable(session_type& s)
+    {
+        s.blocked_ = true;
+        s.stream_.wait_writable([&shard = shard_, h = s.handle_](std::error_code ec) { shard.writable(h, ec); });
+    }
+    /// Behind everything that was queued goes the close frame, if one is owed.
+    [[nodiscard]] bool closes(session_type& s)
+    {
+        if (!std::exchange(s.close_owed_, false))
+            return false;
+        control(s, close_frame(s.close_code_, s.head_ ? *s.head_ : std::string()).view());
+        return true;
+    }
+    void count(session_type& s, std::size_t bytes) noexcept
+    {
+        ++s.record_.messages_out;
+        s.record_.bytes_out += bytes;
+        s.active_at_ = shard_.now();
+        shard_.observe().count(metric::messages_out, 1);
+    }
+    outcome over_budget(session_type& s, bool critical)
+    {
+        shard_.observe().count(metric::dropped, 1);
+        // A critical event is never lost in silence: who cannot be told is told to come again.
+        if (critical)
+            shard_.fail(s, close_code::slow_reader, "critical events came faster than they were read");
+        return outcome::over_budget;
+    }
+
+    Shard& shard_;
+    node_pool nodes_;
+    writer writer_;
+    windows<Shard> windows_;
+    byte_buffer direct_;
+    session_type* direct_owner_ = nullptr;
+    std::vector<handle> dirty_;
+    std::vector<handle> flushing_;
+};
+
+}  // namespace polycast::inline v0::detail
