@@ -102,7 +102,8 @@ public:
     }
 
     /// After a syntax error: on to the next line that begins with a brace. The error may have been noticed lines after
-    /// the place where it was made, so the search begins at the end of the last token that was understood.
+    /// the place where it was made, so the search begins at the end of the last token that was understood. (A line cut
+    /// off right where a value is due takes the next line's object for that value.)
     void resync() noexcept
     {
         while (at_ > object_ + 1 && is_space(at_[-1]))
