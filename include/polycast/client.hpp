@@ -15,9 +15,9 @@
 
 namespace polycast::inline v0 {
 
-/// Connects to a server, connects again after a loss, and hands typed events to an application (see `client_session` for
-/// its members). Written `client<App, Policies...>`, policies in any order: transport `tcp`, serializer `json`, compression
-/// `identity`, delivery `at_most_once`, observer `counters` where none is named.
+/// Connects to a server, connects again after a loss, and hands typed events to an application (`client_session.hpp`
+/// lists its members). Written `client<App, Policies...>`, policies in any order: transport `tcp`, serializer `json`,
+/// compression `identity`, delivery `at_most_once`, observer `counters` where none is named.
 ///
 /// Messages wait in a bounded queue while there is no connection and leave with the next one; a message that a lost
 /// connection took in part is sent again. What a lost connection took whole may not have reached the server
@@ -36,8 +36,8 @@ public:
         : own_(std::in_place, transport), link_(std::make_shared<link>(*own_, true, std::move(options), std::move(app)))
     {
     }
-    /// A client on a given loop, which outlives it; many clients may share one. Destroy it on the loop's thread, or when
-    /// the loop no longer runs.
+    /// A client on a given loop, which outlives it; many clients may share one. Destroy it on the loop's thread, or
+    /// when the loop no longer runs.
     basic_client(loop& on, client_options options, App app = {})
         : link_(std::make_shared<link>(on, false, std::move(options), std::move(app)))
     {

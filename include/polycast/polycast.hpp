@@ -6,6 +6,7 @@
 #include <polycast/batching/immediate.hpp>
 #include <polycast/batching/per_tick.hpp>
 #include <polycast/batching/window.hpp>
+#include <polycast/client.hpp>
 #include <polycast/compression/identity.hpp>
 #include <polycast/compression/zstd.hpp>
 #include <polycast/config.hpp>

@@ -54,7 +54,7 @@ public:
     bool ping(std::span<char> payload)
     {
         if (link_.phase_ == Link::phase::open)
-            link_.control_.append(pong_frame({payload.data(), payload.size()}, link_.fresh_key()).view());
+            link_.wire_.first().append(pong_frame({payload.data(), payload.size()}, link_.fresh_key()).view());
         return true;
     }
     bool pong(std::span<char>) { return true; }

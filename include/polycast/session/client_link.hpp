@@ -4,7 +4,7 @@
 #include <polycast/event/control.hpp>
 #include <polycast/event/envelope.hpp>
 #include <polycast/frame/close_code.hpp>
-#include <polycast/frame/header.hpp>
+#include <polycast/frame/mask.hpp>
 #include <polycast/handshake/upgrade.hpp>
 #include <polycast/message/assembler.hpp>
 #include <polycast/message/control.hpp>
@@ -13,6 +13,7 @@
 #include <polycast/session/client_options.hpp>
 #include <polycast/session/client_outbox.hpp>
 #include <polycast/session/client_session.hpp>
+#include <polycast/session/client_wire.hpp>
 #include <polycast/session/session.hpp>
 #include <polycast/session/tokens.hpp>
 #include <polycast/transport/policy.hpp>
@@ -220,7 +221,7 @@ private:
             return give_up(ec);
         phase_ = phase::upgrading;
         head_.clear();
-        wire_.append(request);
+        wire_.fill([&](byte_buffer& bytes) { bytes.append(request); });
         wait_readable();
     }
     void answered(std::span<char> bytes)
@@ -251,7 +252,7 @@ private:
         bye_.reset();
         compressed_ = tokens.size() > 1 && subprotocol_ == tokens.front();
         assembler_ = {};
-        heard_ = pinged_ = loop_.now();
+        pulse_.begin(loop_.now());
         deadline_.cancel();
         outbox_.set_connected(true);
         observer_.count(metric::opened, 1);
@@ -259,7 +260,7 @@ private:
             if (!subprotocol_.empty()) {  // WIRE: the first message of a client that offered a token
                 byte_buffer text;
                 if (!S::encode(text, envelope_head{}, control::open{}))
-                    append_message(control_, {text.view(), S::frame_opcode, true});
+                    append_message(wire_.first(), {text.view(), S::frame_opcode, true});
             }
         beat();
         if constexpr (has_opened<App, session_type>)
@@ -314,7 +315,7 @@ private:
         if (ec && !transport::would_block(ec))
             return dropped(ec);
         if (!ec) {
-            heard_ = loop_.now();
+            pulse_.heard(loop_.now());
             observer_.count(metric::bytes_in, count);
             if (phase_ == phase::upgrading)
                 answered({read_buffer_.get(), count});
@@ -392,9 +393,7 @@ private:
         if (stream_)
             stream_->close();
         stream_.reset();
-        control_.clear();
         wire_.clear();
-        written_ = 0;
         outbox_.set_connected(false);
         phase_ = phase::waiting;
     }
@@ -411,29 +410,21 @@ private:
     }
     void beat()
     {
-        auto next = options_.heartbeat.interval;
-        auto const limit = options_.heartbeat.timeout;
-        if (next.count() == 0 && limit.count() == 0)
-            return;
-        if (limit.count() != 0) {
-            auto const silent = std::chrono::floor<std::chrono::milliseconds>(loop_.now() - heard_);
-            auto const left = limit > silent ? limit - silent : std::chrono::milliseconds{1};
-            next = next.count() == 0 || left < next ? left : next;
-        }
-        beat_.start(next, bound([](client_link& self) { self.look(); }));
+        if (auto const due = pulse_.next(options_.heartbeat, loop_.now()))
+            beat_.start(*due, bound([](client_link& self) { self.look(); }));
     }
     void look()
     {
-        auto const now = loop_.now();
-        auto const& heartbeat = options_.heartbeat;
-        if (heartbeat.timeout.count() != 0 && now - heard_ >= heartbeat.timeout) {
+        switch (pulse_.look(options_.heartbeat, loop_.now())) {
+        case client_pulse::verdict::well: break;
+        case client_pulse::verdict::dead:
             observer_.count(metric::stale, 1);
             return ended({close_code::abnormal, "the server fell silent", false});
-        }
-        if (phase_ == phase::open && heartbeat.interval.count() != 0 && now - pinged_ >= heartbeat.interval) {
-            pinged_ = now;
+        case client_pulse::verdict::ping:
+            if (phase_ != phase::open)
+                break;
             observer_.count(metric::pings, 1);
-            control_.append(ping_frame({}, fresh_key()).view());
+            wire_.first().append(ping_frame({}, fresh_key()).view());
         }
         beat();
     }
@@ -442,67 +433,53 @@ private:
 
     [[nodiscard]] masking_key fresh_key() { return static_cast<masking_key>(loop_.random()); }
 
-    void append_frame(byte_buffer& out, opcode op, std::string_view payload)
-    {
-        frame_header const header{.op = op, .masked = true, .key = fresh_key(), .payload_bytes = payload.size()};
-        char* const at = out.prepare(max_header_bytes + payload.size());
-        std::size_t const header_bytes = encode_header(at, header);
-        mask_copy(at + header_bytes, payload, header.key);
-        out.commit(header_bytes + payload.size());
-        observer_.count(metric::messages_out, 1);
-    }
     void append_message(byte_buffer& out, client_outbox::entry const& message)
     {
+        observer_.count(metric::messages_out, 1);
         if constexpr (C::compresses)
             if (compressed_ && message.is_event) {
                 packed_.clear();
                 C::compress(packed_, message.payload);
                 observer_.count(metric::compressions, 1);
-                return append_frame(out, opcode::binary, packed_.view());
+                return append_masked(out, opcode::binary, packed_.view(), fresh_key());
             }
-        append_frame(out, message.op, message.payload);
+        append_masked(out, message.op, message.payload, fresh_key());
     }
-    /// Fills the wire buffer, which is empty, with what is next.
-    void gather()
+    /// What is next: nothing before the upgrade is answered and after our close frame.
+    void fill()
     {
-        wire_.clear();
-        written_ = 0;
-        if (phase_ == phase::upgrading || close_sent_)
-            return control_.clear();
-        wire_.swap(control_);
-        if (phase_ == phase::open || (phase_ == phase::closing && send_queued_first_))
-            outbox_.fill(wire_, enough_bytes,
-                         [this](byte_buffer& out, client_outbox::entry const& next) { append_message(out, next); });
-        if (phase_ == phase::closing && wire_.empty()) {
-            wire_.append(close_frame(info_.code, info_.reason, fresh_key()).view());
-            close_sent_ = true;
-        }
+        wire_.fill([this](byte_buffer& bytes) {
+            if (phase_ == phase::upgrading || close_sent_)
+                return bytes.clear();
+            if (phase_ == phase::open || send_queued_first_)
+                outbox_.fill(bytes, enough_bytes, [this](byte_buffer& out, client_outbox::entry const& next) {
+                    append_message(out, next);
+                });
+            if (phase_ == phase::closing && bytes.empty()) {
+                bytes.append(close_frame(info_.code, info_.reason, fresh_key()).view());
+                close_sent_ = true;
+            }
+        });
     }
     void flush()
     {
         while (stream_ && !blocked_) {
-            if (written_ == wire_.size())
-                gather();
-            if (wire_.empty())
+            if (wire_.rest().empty())
+                fill();
+            if (wire_.rest().empty())
                 return;
             std::error_code ec;
-            std::size_t const count =
-                stream_->write_some(std::span<char const>(wire_.data() + written_, wire_.size() - written_), ec);
-            if (transport::would_block(ec)) {
-                blocked_ = true;
-                stream_->wait_writable(bound([](client_link& self, std::error_code) { self.blocked_ = false; }));
-                return;
-            }
-            // A failed write says less than what may still be read, a close frame for instance: the reader ends it.
+            std::size_t const count = stream_->write_some(wire_.rest(), ec);
             if (ec) {
+                // A failed write says less than what may still be read, a close frame for instance: reading ends it.
                 blocked_ = true;
+                if (transport::would_block(ec))
+                    stream_->wait_writable(bound([](client_link& self, std::error_code) { self.blocked_ = false; }));
                 return;
             }
-            written_ += count;
             observer_.count(metric::writes, 1);
             observer_.count(metric::bytes_out, count);
-            if (phase_ == phase::open || phase_ == phase::closing)
-                outbox_.settle(written_);
+            outbox_.settle(wire_.take(count));
         }
     }
 
@@ -533,7 +510,7 @@ private:
     bool final_ = false;
     unsigned failures_ = 0;
     std::uint64_t attempt_ = 0;
-    std::chrono::steady_clock::time_point heard_{}, pinged_{};
+    client_pulse pulse_;
     std::optional<std::pair<std::chrono::milliseconds, std::chrono::milliseconds>> bye_;
     close_info info_;
     client_offer offer_;
@@ -541,9 +518,7 @@ private:
     std::string head_;
     assembler<role::client> assembler_;
     std::unique_ptr<char[]> read_buffer_;
-    byte_buffer control_;  ///< frames that go before queued messages
-    byte_buffer wire_;
-    std::size_t written_ = 0;  ///< of wire_
+    client_wire wire_;
     byte_buffer packed_;
 };
 

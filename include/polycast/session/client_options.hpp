@@ -76,8 +76,8 @@ struct websocket_url {
     std::string target = "/"; ///< path and query
 };
 
-/// Nothing if `url` is no WebSocket URI. User information and a fragment are refused (RFC 6455 §3: "Fragment identifiers
-/// are meaningless […] and MUST NOT be used").
+/// Nothing if `url` is no WebSocket URI. User information and a fragment are refused (RFC 6455 §3: "Fragment
+/// identifiers are meaningless […] and MUST NOT be used").
 [[nodiscard]] inline std::optional<websocket_url> parse_websocket_url(std::string_view url)
 {
     websocket_url parts;

@@ -87,8 +87,8 @@ public:
         under_way_.clear();
     }
     /// Appends messages to `wire`, which is empty or holds what does not come from here, as `encode(wire, entry)` does,
-    /// until `enough_bytes` are there. Everything handed out before is settled. Call until nothing comes: only then does
-    /// the next message wake the loop.
+    /// until `enough_bytes` are there. Everything handed out before is settled. To be called until nothing comes: only
+    /// then does the next message wake the loop.
     template <class Encode>
     void fill(byte_buffer& wire, std::size_t enough_bytes, Encode&& encode)
     {

@@ -13,8 +13,8 @@
 
 namespace polycast::inline v0 {
 
-/// The connection of a client, as its application's handlers see it. Valid until `closed` returns, on the loop's thread;
-/// elsewhere use the client itself.
+/// The connection of a client, as its application's handlers see it. Valid until `closed` returns, on the loop's
+/// thread; elsewhere use the client itself.
 template <class Link>
 class client_session {
 public:
@@ -40,19 +40,19 @@ private:
     Link* link_;
 };
 
-/// The application of a client: an object with any of these members, found by the compiler, called on the loop's thread.
-/// What they throw is counted (`metric::handler_errors`) and goes no further.
+/// The application of a client: an object with any of these members, found by the compiler, called on the loop's
+/// thread. What they throw is counted (`metric::handler_errors`) and goes no further.
 ///
-/// | Member                                                   | Called                                                    |
-/// |----------------------------------------------------------|-----------------------------------------------------------|
-/// | `using accepts = events<A, B>`                           | which events the server may send                          |
-/// | `on(auto& session, A const&)`                            | for each of them; `on(session, A const&, envelope const&)` too |
-/// | `on_unknown(auto& session, envelope const&)`             | for any other type; without it they are dropped           |
-/// | `on_control(auto& session, envelope const&)`             | for messages of the protocol: `$ok`, `$error`, `$gap`, …  |
-/// | `on(auto& session, message const&)`                      | raw serializer: for each message; else for those that are no events |
-/// | `opened(auto& session)`                                  | connected, before the first message                       |
-/// | `closed(auto& session, close_info const&)`               | once for each `opened`                                    |
-/// | `failed(std::error_code, unsigned attempt, milliseconds)`| an attempt to connect failed; the delay to the next, 0: there is none |
+/// | Member                                              | Called                                                     |
+/// |-----------------------------------------------------|------------------------------------------------------------|
+/// | `using accepts = events<A, B>`                      | which events the server may send                           |
+/// | `on(auto& session, A const&)`                       | for each of them; with `, envelope const&` too             |
+/// | `on_unknown(auto& session, envelope const&)`        | for any other type; without it they are dropped            |
+/// | `on_control(auto& session, envelope const&)`        | for messages of the protocol: `$ok`, `$error`, `$gap`, …   |
+/// | `on(auto& session, message const&)`                 | raw serializer: each message; else those that are no event |
+/// | `opened(auto& session)`                             | connected, before the first message                        |
+/// | `closed(auto& session, close_info const&)`          | once for each `opened`                                     |
+/// | `failed(std::error_code, unsigned n, milliseconds)` | `n`th attempt in a row failed; the delay to the next or 0  |
 template <class App, class Session>
 concept has_on_control = requires(App& app, Session& s, envelope const& e) { app.on_control(s, e); };
 

@@ -25,7 +25,8 @@ struct identity {
 /// | Member                                        | Called                                                           |
 /// |-----------------------------------------------|------------------------------------------------------------------|
 /// | `using accepts = events<A, B>`                | which events clients may send                                    |
-/// | `on(auto& session, A const&)`                 | for each of them; `on(session, A const&, envelope const&)` too   |
+/// | `on(auto& session, A const&)`                 | for each of them; `on(session, A const&, envelope const&)` too.  |
+/// |                                               | An event that it returns is the answer and carries the request id |
 /// | `on_unknown(auto& session, envelope const&)`  | for any other type; without it the client is told `unknown_type` |
 /// | `on(auto& session, message const&)`           | raw serializer: for each message                                 |
 /// | `opened(auto& session)`                       | once, before the first message                                   |

@@ -76,6 +76,12 @@ struct inbound {
         if (!e.id.empty())
             answer(e, control::ok{});
     }
+    /// A handler that returns an event has answered with it.
+    template <event Reply>
+    void handled(envelope const& e, Reply const& reply)
+    {
+        answer(e, reply);
+    }
     void threw(envelope const& e)
     {
         // What the exception says is for the program, not for the client.

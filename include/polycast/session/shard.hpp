@@ -308,7 +308,8 @@ private:
     void read_on(session_type& s)
     {
         // A peer that does not take what it asked for is not asked for more.
-        if (s.phase_ == phase::dead || s.reading_ || s.box_.queued_bytes() > options_.max_outbox_bytes / 2)
+        if (s.phase_ == phase::dead || s.phase_ == phase::draining || s.reading_ ||
+            s.box_.queued_bytes() > options_.max_outbox_bytes / 2)
             return;
         s.reading_ = true;
         s.stream_.wait_readable([this, h = s.handle_](std::error_code ec) { readable(h, ec); });
@@ -320,6 +321,9 @@ private:
             return;
         turn_scope const scope(*this);
         s->reading_ = false;
+        // A peer may shut its end and still wait for what is queued: its end is looked at when that has left.
+        if (s->phase_ == phase::draining)
+            return;
         std::size_t count = 0;
         if (!ec)
             count = s->stream_.read_some({read_buffer_.data(), options_.read_buffer_bytes}, ec);

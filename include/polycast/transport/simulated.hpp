@@ -74,7 +74,8 @@ class simulated::stream {
 public:
     stream() noexcept = default;  ///< closed
     stream(simulated_network& network, std::uint64_t connection, simulated_side side)
-        : network_(&network), connection_(connection), loop_(network.loop_of(connection, side)), side_(side), open_(true)
+        : network_(&network), connection_(connection), loop_(network.loop_of(connection, side)), side_(side),
+          open_(true)
     {
     }
     stream(stream&& other) noexcept { swap(other); }

@@ -29,7 +29,7 @@ struct network_options {
     double partial_write_probability = 0;        ///< per write: only a part of what fits is taken
     double spurious_wakeup_probability = 0;      ///< per wait: completes with nothing there
     double cut_probability = 0;                  ///< per arriving piece: the connection is reset somewhere inside it
-    double vanish_probability = 0;               ///< per arriving piece: from now on nothing arrives, and nobody is told
+    double vanish_probability = 0;               ///< per arriving piece: from now on nothing arrives, nobody is told
     double stall_probability = 0;                ///< per arriving piece: this connection stands still for `stall_for`
     std::chrono::nanoseconds stall_for = std::chrono::seconds{2};
 };
@@ -108,7 +108,6 @@ private:
         std::size_t taken = 0;      // of `received`
         std::size_t unread = 0;     // written by this end, not yet read by the other
         std::deque<piece> flight;   // on the way from this end
-        std::chrono::nanoseconds last_arrival{0};
         simulated_wait reading{}, writing{};
         std::uint64_t bytes_written = 0, writes = 0;
 

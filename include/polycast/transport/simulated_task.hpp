@@ -12,8 +12,8 @@ namespace polycast::inline v0::transport {
 
 /// Any callable `void(std::error_code)`, owned and move-only.
 ///
-/// The one place of the library where a handler's type is forgotten: the world keeps the handlers of unlike loops in one
-/// order, so that one seed decides between them. It is a test instrument; no other transport includes it.
+/// The one place of the library where a handler's type is forgotten: the world keeps the handlers of all loops in one
+/// order, so that the seed decides between them. It is a test instrument; no other transport includes it.
 class simulated_task {
 public:
     simulated_task() noexcept = default;

@@ -143,11 +143,9 @@ inline void simulated_network::send(std::uint64_t id, connection& c, simulated_s
 {
     if (c.dead || c.silent)
         return;
-    end& e = c.ends[index(from)];
-    // One order per direction, however the latencies fall.
-    e.last_arrival = std::max(e.last_arrival, schedule_.now() + latency());
-    e.flight.push_back(std::move(what));
-    schedule_.after(e.last_arrival - schedule_.now(), [this, id, from](std::error_code) { arrive(id, from); }, true);
+    // An arrival takes the oldest piece of its direction: one order, however the latencies fall.
+    c.ends[index(from)].flight.push_back(std::move(what));
+    schedule_.after(latency(), [this, id, from](std::error_code) { arrive(id, from); }, true);
 }
 
 inline void simulated_network::arrive(std::uint64_t id, simulated_side from)

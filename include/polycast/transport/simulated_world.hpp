@@ -9,7 +9,7 @@ struct world_options {
     std::uint64_t seed = 1;
     network_options network{};
     bool record_trace = false;                           ///< keep `trace()` as text; its hash is always kept
-    std::uint64_t max_steps_per_instant = 1'000'000;     ///< a program that runs on without the clock is stopped: throws
+    std::uint64_t max_steps_per_instant = 1'000'000;     ///< handlers without time passing; beyond it: throws
 };
 
 /// A deterministic world: a virtual clock, loops that take turns, and a network that delays, chops, cuts, stalls and

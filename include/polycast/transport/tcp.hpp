@@ -2,7 +2,6 @@
 
 #include <polycast/transport/policy.hpp>
 
-#include <asio/basic_signal_set.hpp>
 #include <asio/basic_socket_acceptor.hpp>
 #include <asio/basic_stream_socket.hpp>
 #include <asio/basic_waitable_timer.hpp>
@@ -14,12 +13,12 @@
 #include <asio/post.hpp>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,8 +55,9 @@ struct tcp {
 
     class loop {
     public:
-        explicit loop(tcp const& = {}) noexcept {}
+        explicit loop(tcp const& = {});
         loop(loop const&) = delete;
+        ~loop();
 
         template <class F>
         void post(F&& f)
@@ -82,23 +82,18 @@ struct tcp {
             }
             return random_[--random_left_];
         }
-        /// `f()` on the loop when the process is asked to end: SIGINT or SIGTERM, which otherwise kill it. Once.
+        /// `f()` on the loop when the process is asked to end: SIGINT or SIGTERM, which otherwise kill it. One loop of a
+        /// process at a time; what was done on these signals before is done again when this loop is gone.
         template <class F>
-        void on_termination(F f)
-        {
-            signals_.emplace(context_.get_executor(), SIGINT, SIGTERM);
-            signals_->async_wait([f = std::move(f)](std::error_code ec, int) mutable {
-                if (!ec)
-                    f();
-            });
-        }
+        void on_termination(F f);
         [[nodiscard]] asio::io_context& context() noexcept { return context_; }
 
     private:
         // A loop belongs to one thread, so the reactor needs no lock; `post` from another thread still takes one.
         asio::io_context context_{ASIO_CONCURRENCY_HINT_UNSAFE_IO};
         asio::executor_work_guard<executor> work_{context_.get_executor()};
-        std::optional<asio::basic_signal_set<executor>> signals_;
+        struct termination;
+        std::unique_ptr<termination> termination_;
         std::array<std::uint64_t, 64> random_{};
         std::size_t random_left_ = 0;
     };
@@ -286,6 +281,41 @@ struct tcp {
 
     class connector;
 };
+
+/// A signal handler may do little; this one wakes the loop.
+struct tcp::loop::termination {
+    explicit termination(loop& l) : wake(l)
+    {
+        current = this;
+        struct sigaction action = {};
+        action.sa_flags = SA_RESETHAND;  // a second signal kills, as the impatient expect
+        action.sa_handler = [](int) {
+            if (termination* const t = current)
+                t->wake.notify();
+        };
+        ::sigaction(SIGINT, &action, &before[0]);
+        ::sigaction(SIGTERM, &action, &before[1]);
+    }
+    termination(termination const&) = delete;
+    ~termination()
+    {
+        ::sigaction(SIGINT, &before[0], nullptr);
+        ::sigaction(SIGTERM, &before[1], nullptr);
+        current = nullptr;
+    }
+    notifier wake;
+    struct sigaction before[2];
+    static inline std::atomic<termination*> current = nullptr;
+};
+inline tcp::loop::loop(tcp const&) {}
+inline tcp::loop::~loop() = default;
+
+template <class F>
+void tcp::loop::on_termination(F f)
+{
+    termination_ = std::make_unique<termination>(*this);
+    termination_->wake.wait(std::move(f));
+}
 
 /// Resolves a name and tries its addresses in turn.
 class tcp::connector {

@@ -1,0 +1,184 @@
+#pragma once
+
+// A server whose every byte a test decides, made of the protocol rooms, in a simulated world.
+
+#include <polycast/handshake/request.hpp>
+#include <polycast/handshake/upgrade.hpp>
+#include <polycast/message/assembler.hpp>
+#include <polycast/transport/simulated.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace scripted {
+
+namespace pc = polycast;
+using sim = pc::transport::simulated;
+
+inline std::string frame(std::string_view payload, pc::opcode op = pc::opcode::text)
+{
+    std::string bytes(pc::max_header_bytes, '\0');
+    bytes.resize(pc::encode_header(bytes.data(), {.op = op, .payload_bytes = payload.size()}));
+    return bytes.append(payload);
+}
+
+class connection {
+public:
+    explicit connection(sim::stream s, class server& of) : stream_(std::move(s)), server_(of) { wait(); }
+
+    pc::request asked;
+    std::string token;
+    bool upgraded = false;
+    std::vector<std::string> messages;
+    std::vector<pc::opcode> kinds;
+    std::vector<std::string> pings, pongs;
+    std::optional<pc::close_code> closed_with;
+    std::string close_reason;
+    std::error_code broken;
+    bool ended = false;
+
+    void write(std::string_view bytes)
+    {
+        std::error_code ec;
+        (void)stream_.write_some(std::span<char const>(bytes), ec);
+    }
+    void text(std::string_view payload) { write(frame(payload)); }
+    void end() { stream_.close(); }
+
+    // The assembler's sink.
+    bool message(pc::opcode op, std::span<char> payload, bool)
+    {
+        messages.emplace_back(payload.data(), payload.size());
+        kinds.push_back(op);
+        return true;
+    }
+    bool ping(std::span<char> payload)
+    {
+        pings.emplace_back(payload.data(), payload.size());
+        write(pc::pong_frame(pings.back()).view());
+        return true;
+    }
+    bool pong(std::span<char> payload)
+    {
+        pongs.emplace_back(payload.data(), payload.size());
+        return true;
+    }
+    void close(std::optional<pc::close_code> code, std::string_view reason);
+
+private:
+    void wait()
+    {
+        stream_.wait_readable([this](std::error_code ec) { readable(ec); });
+    }
+    void readable(std::error_code ec);
+    void upgrade();
+
+    sim::stream stream_;
+    server& server_;
+    std::string head_;
+    pc::assembler<pc::role::server> assembler_;
+};
+
+class server {
+public:
+    explicit server(pc::transport::world& w) : loop_(w), acceptor_(loop_)
+    {
+        std::error_code ec;
+        acceptor_.listen({}, {}, ec);
+        accept();
+    }
+
+    std::vector<std::string_view> tokens{"polycast.v1.json"};
+    int refuse_with = 0;          ///< an HTTP status instead of 101
+    bool wrong_accept = false;
+    bool answers_close = true;
+    std::string after_upgrade{};  ///< sent in the same write as the 101
+    std::vector<std::unique_ptr<connection>> connections;
+
+    [[nodiscard]] std::string url(std::string_view target = "/") const
+    {
+        return "ws://server:" + std::to_string(acceptor_.port()) + std::string(target);
+    }
+    [[nodiscard]] connection& last() { return *connections.back(); }
+    [[nodiscard]] std::vector<std::string> all_messages() const
+    {
+        std::vector<std::string> all;
+        for (auto const& c : connections)
+            all.insert(all.end(), c->messages.begin(), c->messages.end());
+        return all;
+    }
+
+private:
+    void accept()
+    {
+        acceptor_.accept([this](std::error_code ec, sim::stream s) {
+            if (ec)
+                return;
+            connections.push_back(std::make_unique<connection>(std::move(s), *this));
+            accept();
+        });
+    }
+
+    sim::loop loop_;
+    sim::acceptor acceptor_;
+};
+
+inline void connection::close(std::optional<pc::close_code> code, std::string_view reason)
+{
+    closed_with = code.value_or(pc::close_code::no_status);
+    close_reason = reason;
+    if (!server_.answers_close)
+        return;
+    write(pc::close_frame(code).view());
+    stream_.shutdown_send();
+}
+
+inline void connection::readable(std::error_code ec)
+{
+    char buffer[4096];
+    std::size_t const count = ec ? 0 : stream_.read_some(buffer, ec);
+    if (ec && !pc::transport::would_block(ec)) {
+        ended = true;
+        return stream_.close();
+    }
+    if (!ec && !upgraded) {
+        head_.append(buffer, count);
+        upgrade();
+    } else if (!ec) {
+        broken = assembler_.consume({buffer, count}, {}, *this);
+        BOOST_TEST(!broken);
+    }
+    wait();
+}
+
+inline void connection::upgrade()
+{
+    auto parsed = pc::parse_request(head_);
+    if (parsed.status == pc::head_status::need_more)
+        return;
+    BOOST_REQUIRE((parsed.status == pc::head_status::complete));
+    BOOST_TEST(parsed.consumed_bytes == head_.size());  // a client says nothing before it is answered
+    asked = std::move(parsed.value);
+    auto const checked = pc::check_upgrade(asked);
+    BOOST_TEST(checked.accepted());
+    if (server_.refuse_with != 0) {
+        write(pc::encode_response({.status = server_.refuse_with}));
+        return stream_.close();
+    }
+    upgraded = true;
+    token = pc::choose_subprotocol(server_.tokens, asked);
+    auto accept = checked.accept;
+    if (server_.wrong_accept)
+        accept[0] = accept[0] == 'A' ? 'B' : 'A';
+    write(pc::switching_response(accept, token) + server_.after_upgrade);
+}
+
+}  // namespace scripted
