@@ -1,0 +1,144 @@
+"""The servers that are compared, and how each is installed, built and started."""
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent.parent
+ROOT = HERE.parent.parent
+OUT = ROOT / 'build-benchmark'
+NODE = OUT / 'node'
+RELEASE = ['-O3', '-DNDEBUG']
+
+# name: source, language standard, further arguments. websocketpp 0.8.2 is no valid C++20 for g++ 11 and later.
+PROGRAMS = {
+    'polycast': (ROOT / 'examples/echo.cpp', 'c++20', ['-I' + str(ROOT / 'include'), '-pthread', '-lzstd']),
+    'beast': (HERE / 'peers/beast_echo.cpp', 'c++20', ['-pthread']),
+    'websocketpp': (HERE / 'peers/websocketpp_echo.cpp', 'c++17', ['-pthread']),
+    'raw': (HERE / 'peers/raw_epoll.cpp', 'c++20', []),
+    'load': (HERE / 'load.cpp', 'c++20', []),
+}
+PEERS = ['bun', 'beast', 'websocketpp', 'ws', 'raw']
+
+# file that must be there: Debian package that brings it
+DEBIAN = {
+    'polycast': {'/usr/include/asio.hpp': 'libasio-dev', '/usr/include/zstd.h': 'libzstd-dev',
+                 '/usr/include/rapidjson/reader.h': 'rapidjson-dev'},
+    'beast': {'/usr/include/boost/beast.hpp': 'libboost-dev'},
+    'websocketpp': {'/usr/include/websocketpp/server.hpp': 'libwebsocketpp-dev',
+                    '/usr/include/boost/version.hpp': 'libboost-dev',
+                    '/usr/include/boost/system/error_code.hpp': 'libboost-system-dev'},
+}
+
+
+class Failure(Exception):
+    """Something that a person has to look at; the message says what and what to do."""
+
+
+def run(command, **options):
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, **options)
+    if done.returncode != 0:
+        raise Failure(f'{" ".join(map(str, command))}\nended with status {done.returncode}:\n{done.stdout}{done.stderr}')
+    return done.stdout
+
+
+def install(names):
+    """Installs what `names` need and the machine lacks."""
+    missing = {package for name in names for file, package in DEBIAN.get(name, {}).items() if not Path(file).exists()}
+    if not shutil.which('g++'):
+        missing.add('g++')
+    if {'bun', 'ws'} & set(names) and not shutil.which('npm'):
+        missing |= {'nodejs', 'npm'}
+    if missing:
+        print('installing', ' '.join(sorted(missing)), flush=True)
+        environment = dict(os.environ, DEBIAN_FRONTEND='noninteractive')
+        run(['apt-get', 'update'], env=environment, timeout=300)
+        run(['apt-get', 'install', '-y', '--no-install-recommends', *sorted(missing)], env=environment, timeout=600)
+    wanted = []
+    if 'ws' in names and not (NODE / 'node_modules/ws').exists():
+        wanted.append('ws@8')
+    if 'bun' in names and not bun_program().exists():
+        # The package `bun` fetches its program in a script after installing; the platform package has it inside.
+        wanted.append(f'@oven/{bun_package()}@1')
+    if wanted:
+        print('installing', ' '.join(wanted), flush=True)
+        NODE.mkdir(parents=True, exist_ok=True)
+        if not (NODE / 'package.json').exists():
+            (NODE / 'package.json').write_text('{"private": true}\n')
+        run(['npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts', *wanted], cwd=NODE, timeout=300)
+
+
+def bun_package():
+    if platform.machine() == 'aarch64':
+        return 'bun-linux-aarch64'
+    return 'bun-linux-x64' if ' avx2 ' in Path('/proc/cpuinfo').read_text() else 'bun-linux-x64-baseline'
+
+
+def bun_program():
+    return NODE / 'node_modules/@oven' / bun_package() / 'bin/bun'
+
+
+def compile_command(name, flags, output, source=None):
+    own_source, standard, rest = PROGRAMS[name]
+    libraries = [argument for argument in rest if argument.startswith('-l')]
+    return ['g++', '-std=' + standard, *flags, *[a for a in rest if a not in libraries], str(source or own_source),
+            '-o', str(output), *libraries]
+
+
+def build(names):
+    """Builds the programs among `names` in release mode, those whose sources or flags changed."""
+    shared = hashlib.sha256()
+    for header in sorted((HERE / 'load').glob('*.hpp')):
+        shared.update(header.read_bytes())
+    library = hashlib.sha256()
+    for header in sorted((ROOT / 'include').rglob('*.hpp')):
+        library.update(header.read_bytes())
+    for name in names:
+        if name not in PROGRAMS:
+            continue
+        binary, stamp = OUT / name, OUT / (name + '.stamp')
+        command = compile_command(name, RELEASE, binary)
+        key = hashlib.sha256(repr(command).encode() + PROGRAMS[name][0].read_bytes())
+        key.update((library if name == 'polycast' else shared).digest())
+        if binary.exists() and stamp.exists() and stamp.read_text() == key.hexdigest():
+            continue
+        print('building', name, flush=True)
+        run(command, timeout=600)
+        stamp.write_text(key.hexdigest())
+
+
+def server_command(name, port, payload_bytes):
+    if name == 'bun':
+        command = [bun_program(), HERE / 'peers/bun_echo.js']
+    elif name == 'ws':
+        command = [shutil.which('node'), HERE / 'peers/ws_echo.js']
+    else:
+        command = [OUT / name]
+    command = [str(part) for part in command] + ['--port', str(port)]
+    if name == 'polycast':
+        command += ['--shards', '1']  # every peer has one thread for its sockets
+    if name == 'raw':
+        command += ['--bytes', str(payload_bytes)]
+    return command
+
+
+def versions(names):
+    """What is compared, in words."""
+    found = [run(['g++', '--version']).splitlines()[0]]
+    if 'bun' in names:
+        found.append('Bun ' + run([str(bun_program()), '--version']).strip())
+    if 'ws' in names:
+        package = (NODE / 'node_modules/ws/package.json').read_text()
+        found.append('ws ' + package.split('"version": "')[1].split('"')[0] + ' on node ' +
+                     run(['node', '--version']).strip())
+    for name, file, word in [('beast', 'boost/version.hpp', 'BOOST_LIB_VERSION "')]:
+        if name in names:
+            found.append('Boost ' + Path('/usr/include', file).read_text().split('#define ' + word)[1].split('"')[0])
+    if 'websocketpp' in names:
+        text = Path('/usr/include/websocketpp/version.hpp').read_text()
+        found.append('websocketpp ' + '.'.join(
+            text.split(f'{part}_version = ')[1].split(';')[0] for part in ('major', 'minor', 'patch')))
+    return ', '.join(found)
