@@ -36,7 +36,7 @@ public:
     }
 
 private:
-    std::shared_ptr<detail::port<C>> const& port_;
+    std::shared_ptr<detail::port<C>> port_;
     detail::posted<C> to_;
 };
 

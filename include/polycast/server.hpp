@@ -19,7 +19,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -82,7 +81,7 @@ public:
         port_->set_open(true);
         if constexpr (transport::threaded)
             for (auto& s : shards_)
-                threads_.emplace_back([&loop = s->loop()] { loop.run(); });
+                s->start_thread();
     }
     /// `start`, then serves until `stop` or, where the transport has signals, SIGINT or SIGTERM; then drains. `ready()`
     /// is called once the port is open. Throws what `start` throws.
@@ -108,14 +107,13 @@ public:
     {
         port_->set_open(false);
         for (auto& s : shards_)
-            s->loop().post([&shard = *s] { shard.drain(); });
+            s->post_drain();
     }
     /// Returns when all shards have ended. Not from a handler.
     void wait()
     {
-        for (auto& t : threads_)
-            if (t.joinable())
-                t.join();
+        for (auto& s : shards_)
+            s->join_thread();
     }
 
     /// The real port, after `start`.
@@ -183,7 +181,6 @@ private:
     std::shared_ptr<detail::port<C>> port_;
     std::string const epoch_;
     std::vector<std::unique_ptr<shard_type>> shards_;
-    std::vector<std::thread> threads_;
     std::uint16_t listening_port_ = 0;
     bool finished_ = false;
 };

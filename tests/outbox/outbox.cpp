@@ -2,9 +2,13 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <array>
+#include <algorithm>
+#include <cstdlib>
 #include <random>
 #include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace pc = polycast;

@@ -5,11 +5,13 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <array>
+#include <algorithm>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace pc = polycast;
@@ -92,8 +94,8 @@ frame_ref event_frame(std::string_view text)
 }
 frame_ref ping(std::string_view payload)
 {
-    auto const p = pc::ping_frame(payload).view();
-    return shared_frame::verbatim({p.data(), p.size()});
+    auto const frame = pc::ping_frame(payload);
+    return shared_frame::verbatim({frame.bytes.data(), frame.size});
 }
 
 constexpr pc::lane_mask windows = pc::mask_of(lane::normal) | pc::mask_of(lane::batch);

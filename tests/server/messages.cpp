@@ -175,7 +175,7 @@ BOOST_AUTO_TEST_CASE(ping_is_answered_pong_and_other_control_is_ignored)
 BOOST_AUTO_TEST_CASE_TEMPLATE(open_is_answered_hello, Server, both)
 {
     stage<Server> on;
-    auto& p = on.join({.tokens = {"polycast.v1.json"}});
+    auto& p = on.join({.tokens = {"polycast.v1.json"}, .says_open = false});
     auto const got = answer(on, p, R"({"type":"$open"})");
     BOOST_TEST(type_of(got) == "$hello");
     BOOST_TEST(field(got, "version") == "1");
@@ -186,11 +186,36 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(open_is_answered_hello, Server, both)
     BOOST_TEST(field(got, "max_message_bytes") == "65536");
     BOOST_TEST(got.find(R"("ack":{"every":32,"within_ms":500})") != std::string::npos);
     BOOST_TEST(got.find(R"("dictionary":null)") != std::string::npos);
-    auto& q = on.join({.tokens = {"polycast.v1.json"}});
+    auto& q = on.join({.tokens = {"polycast.v1.json"}, .says_open = false});
     auto const other = answer(on, q, R"({"type":"$open","session":"s_gone","received":7})");
     BOOST_TEST(field(other, "resumed") == "false");
     BOOST_TEST(field(other, "session") != field(got, "session"));
     BOOST_TEST(field(other, "epoch") == field(got, "epoch"));
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_agreed_on_a_token_gets_nothing_before_it_has_said_open)
+{
+    stage<plain> on;
+    auto& p = on.join({.target = "/?user=greeted", .tokens = {"polycast.v1.json"}, .says_open = false});
+    on.settle();
+    BOOST_TEST(on.j.opens() == 0u);
+    BOOST_TEST(p.frames.size() == 0u);
+    p.text(R"({"type":"$open"})");
+    on.settle();
+    BOOST_TEST(types_of(p) == (std::vector<std::string>{"$hello", "note"}), boost::test_tools::per_element());
+    BOOST_TEST(on.j.opens() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_never_says_open_is_a_plain_one_from_its_first_event)
+{
+    stage<plain> on;
+    auto& p = on.join({.target = "/?user=greeted", .tokens = {"polycast.v1.json"}, .says_open = false});
+    p.text(an_order("notes", 1, "", "mine"));
+    on.settle();
+    BOOST_TEST(on.j.opens() == 1u);
+    BOOST_REQUIRE(p.frames.size() == 2u);
+    BOOST_TEST(field(p.frames[0].payload, "text") == "welcome");
+    BOOST_TEST(field(p.frames[1].payload, "text") == "mine");
 }
 
 BOOST_AUTO_TEST_CASE(unknown_types_reach_the_catch_all_and_the_envelope_the_handler)

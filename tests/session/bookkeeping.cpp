@@ -16,12 +16,17 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <array>
 #include <atomic>
+#include <chrono>
+#include <iterator>
 #include <map>
 #include <random>
 #include <set>
 #include <string>
 #include <thread>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 namespace pc = polycast;
@@ -288,8 +293,10 @@ struct fake_shard {
     using loop_type = sim::loop;
     using transport_type = sim;
     static constexpr std::chrono::milliseconds window_delay{2000};
-    struct turn_scope {
-        explicit turn_scope(fake_shard&) {}
+    struct step {
+        fake_shard* on;
+        void (fake_shard::*what)();
+        void operator()() const { (on->*what)(); }
     };
     struct out_type {
         std::vector<std::tuple<std::uint32_t, std::uint32_t, std::chrono::steady_clock::time_point>> closed;
@@ -303,6 +310,8 @@ struct fake_shard {
     sim::loop loop_{w};
     out_type out_{{}, this};
     std::map<std::uint32_t, pc::handle> sessions;
+    pc::detail::windows<fake_shard>* windows = nullptr;
+    void close_windows() { windows->close_due(*this); }
     sim::loop& loop() { return loop_; }
     out_type& out() { return out_; }
     pc::handle* find(pc::handle h)
@@ -316,6 +325,7 @@ BOOST_AUTO_TEST_CASE(windows_close_in_the_order_they_opened_each_after_its_delay
 {
     fake_shard shard;
     pc::detail::windows<fake_shard> windows(shard.loop());
+    shard.windows = &windows;
     std::map<std::uint32_t, pc::detail::window_serials> serials;
     std::vector<std::chrono::steady_clock::time_point> opened;
     for (std::uint32_t i = 0; i < 10; ++i) {

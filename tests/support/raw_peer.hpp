@@ -46,6 +46,7 @@ struct peer_options {
     std::string request{};       ///< sent instead of an upgrade request, if not empty
     bool answers_close = true;   ///< with the same code, as RFC 6455 has it
     bool answers_pings = true;
+    bool says_open = true;       ///< at once, where a polycast token was agreed; the answer is kept apart
     bool reads = true;
 };
 
@@ -86,6 +87,7 @@ public:
     pc::response answer{};
     std::string body{};              ///< behind an answer that is no upgrade
     std::string received{};          ///< every byte, as it came
+    std::string hello{};             ///< the answer to `$open`, as it came
     std::vector<frame> frames{};     ///< data frames; a server fragments nothing
     std::vector<frame> pings{}, pongs{};
     std::optional<pc::close_code> closed_with{};
@@ -94,6 +96,8 @@ public:
     bool ended = false;              ///< end of stream, or reset
     std::error_code broken{};        ///< reset, or bytes that a server must not send
 
+    /// Refused, or ready for events.
+    [[nodiscard]] bool settled() const { return ended || closed_with || (status != 0 && !awaits_hello_); }
     [[nodiscard]] bool open() const { return status == 101 && !closed_with && !ended; }
     [[nodiscard]] std::string token() const { return std::string(answer.header("Sec-WebSocket-Protocol")); }
 
@@ -135,7 +139,10 @@ private:
         raw_peer& p;
         bool message(pc::opcode op, std::span<char> payload, bool)
         {
-            p.frames.push_back(p.seen(op, payload));
+            if (std::exchange(p.awaits_hello_, false))
+                p.hello.assign(payload.data(), payload.size());
+            else
+                p.frames.push_back(p.seen(op, payload));
             return true;
         }
         bool ping(std::span<char> payload)
@@ -240,10 +247,16 @@ private:
         status = parsed.value.status();
         answer = std::move(parsed.value);
         std::string rest = received.substr(parsed.consumed_bytes);
-        if (status == 101)
-            consume(rest);
-        else
+        if (status != 101) {
             body = rest;
+            return;
+        }
+        if (options.says_open && token().starts_with("polycast.v1.")) {
+            awaits_hello_ = true;
+            out_.insert(0, masked(pc::opcode::text, R"({"type":"$open"})"));
+            pump();
+        }
+        consume(rest);
     }
     void consume(std::span<char> bytes)
     {
@@ -258,6 +271,7 @@ private:
     std::string out_{};
     bool blocked_ = false;
     bool waiting_ = false;
+    bool awaits_hello_ = false;
     pc::assembler<pc::role::client> assembler_{};
 };
 

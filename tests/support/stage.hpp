@@ -106,7 +106,7 @@ struct stage : setting<typename Server::transport> {
     peer& join(peer_options o = {})
     {
         peer& p = connect(std::move(o));
-        this->until([&] { return p.status != 0; });
+        this->until([&] { return p.settled(); });
         return p;
     }
     peer& user(std::string_view name) { return join({.target = "/?user=" + std::string(name)}); }

@@ -1,9 +1,7 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <new>
 #include <utility>
 #include <vector>
@@ -31,7 +29,9 @@ public:
     slot_map(slot_map const&) = delete;
     ~slot_map()
     {
-        for_each([this](T& t, key k) { static_cast<void>(t), erase(k); });
+        for_each([this](T&, key k) { erase(k); });
+        for (slot* const c : chunks_)
+            delete[] c;
     }
 
     /// Makes a `T` from the key it will have and `arguments`.
@@ -40,9 +40,10 @@ public:
     {
         if (free_ == none) {
             auto const first = static_cast<std::uint32_t>(chunks_.size() * ChunkSize);
-            chunks_.push_back(std::make_unique<chunk>());
+            chunks_.push_back(nullptr);
+            chunks_.back() = new slot[ChunkSize];
             for (std::size_t i = ChunkSize; i-- > 0;) {
-                (*chunks_.back())[i].next_free = free_;
+                chunks_.back()[i].next_free = free_;
                 free_ = first + static_cast<std::uint32_t>(i);
             }
         }
@@ -81,17 +82,16 @@ public:
     {
         for (std::size_t c = 0; c < chunks_.size(); ++c)
             for (std::size_t i = 0; i < ChunkSize; ++i)
-                if (slot& s = (*chunks_[c])[i]; (s.generation & 1) != 0)
+                if (slot& s = chunks_[c][i]; (s.generation & 1) != 0)
                     f(*s.get(), key{static_cast<std::uint32_t>(c * ChunkSize + i), s.generation});
     }
 
 private:
-    using chunk = std::array<slot, ChunkSize>;
     static constexpr std::uint32_t none = ~std::uint32_t{0};
 
-    slot& at(std::uint32_t index) noexcept { return (*chunks_[index / ChunkSize])[index % ChunkSize]; }
+    slot& at(std::uint32_t index) noexcept { return chunks_[index / ChunkSize][index % ChunkSize]; }
 
-    std::vector<std::unique_ptr<chunk>> chunks_;
+    std::vector<slot*> chunks_;
     std::uint32_t free_ = none;
     std::size_t size_ = 0;
 };

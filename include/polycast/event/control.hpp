@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 /// The messages of the protocol itself (see WIRE), as they are written. Views: they are encoded at once, never stored.
@@ -90,6 +91,13 @@ struct credit {
 
 namespace polycast::inline v0 {
 
+/// What a handler returns to refuse a request: it is answered with `$error` and the request's id.
+struct refusal {
+    std::string code = "forbidden";  ///< one of WIRE's error codes, or the program's own
+    std::string message{};           ///< for people
+    std::optional<std::uint64_t> retry_after_ms{};
+};
+
 namespace detail {
 struct control_message {
     static constexpr bool control = true;
@@ -104,6 +112,10 @@ struct event_traits<control::ok> : detail::control_message {
 };
 template <>
 struct event_traits<control::error_reply> : detail::control_message {
+    static constexpr std::string_view name = "$error";
+};
+template <>
+struct event_traits<refusal> : detail::control_message {
     static constexpr std::string_view name = "$error";
 };
 template <>

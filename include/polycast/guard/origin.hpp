@@ -1,8 +1,9 @@
 #pragma once
 
 #include <polycast/guard/policy.hpp>
+#include <polycast/handshake/fields.hpp>
 
-#include <algorithm>
+#include <string_view>
 
 namespace polycast::inline v0::guard {
 
@@ -11,21 +12,15 @@ struct same_origin {
     using policy_axis = guard_axis;
     [[nodiscard]] verdict admit(request const& r) const noexcept
     {
-        auto const origin = r.header("Origin");
-        if (origin.empty())
+        auto const fields = r.count("Origin");
+        if (fields == 0)
             return {};
+        auto const origin = r.header("Origin");
+        // Host names have no case (RFC 9110 §4.2.3).
         auto const scheme = origin.find("://");
-        if (scheme != std::string_view::npos && same_host(origin.substr(scheme + 3), r.host()))
+        if (fields == 1 && scheme != std::string_view::npos && detail::iequal(origin.substr(scheme + 3), r.host()))
             return {};
         return {false, 403, "the page's origin is not this host"};
-    }
-
-private:
-    static bool same_host(std::string_view a, std::string_view b) noexcept
-    {
-        // Host names have no case (RFC 9110 §4.2.3).
-        auto const lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-        return std::ranges::equal(a, b, {}, lower, lower);
     }
 };
 static_assert(guard_policy<same_origin>);

@@ -1,11 +1,8 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace polycast::inline v0 {
@@ -77,93 +74,113 @@ namespace detail {
 
 }  // namespace detail
 
-/// A name and a value, for messages that this end writes.
-using header_list = std::vector<std::pair<std::string, std::string>>;
+/// A field of a message that this end writes.
+struct header_field {
+    std::string name;
+    std::string value;
+};
+using header_list = std::vector<header_field>;
 
-/// The head of a received message, with the fields found in it. Names are compared without regard to case.
+namespace detail {
+
+/// Appends `name: value`. Leaves out what would break the message apart (a name that is no token, a line end in a
+/// value), so that no value can smuggle a field in.
+inline void append_field(std::string& out, std::string_view name, std::string_view value)
+{
+    if (is_token(name) && is_field_value(value))
+        out.append(name).append(": ").append(value).append("\r\n");
+}
+
+}  // namespace detail
+
+/// The head of a received message, with the fields found in it. Names are compared without regard to case. A look-up
+/// reads the head anew: it happens a few times a connection.
 class http_fields {
 public:
     /// The value of the first field of that name, without the white space around it; empty if there is none.
     [[nodiscard]] std::string_view header(std::string_view name) const noexcept
     {
-        for (place const& at : places_)
-            if (detail::iequal(name_of(at), name))
-                return value_of(at);
+        std::string_view found, value;
+        for (std::size_t at = fields_at_; next_field(at, found, value);)
+            if (detail::iequal(found, name))
+                return value;
         return {};
     }
 
     /// How many fields have that name.
     [[nodiscard]] std::size_t count(std::string_view name) const noexcept
     {
-        std::size_t found = 0;
-        for (place const& at : places_)
-            found += detail::iequal(name_of(at), name);
-        return found;
+        std::size_t count = 0;
+        for_each_header([&](std::string_view found, std::string_view) { count += detail::iequal(found, name); });
+        return count;
     }
 
     /// Calls `visit(name, value)` for every field, in order.
     template <class Visit>
     void for_each_header(Visit&& visit) const
     {
-        for (place const& at : places_)
-            visit(name_of(at), value_of(at));
+        std::string_view name, value;
+        for (std::size_t at = fields_at_; next_field(at, name, value);)
+            visit(name, value);
     }
 
-    /// The elements of a comma-separated list, over all fields of that name (RFC 9110 §5.6.1).
-    [[nodiscard]] std::vector<std::string_view> header_elements(std::string_view name) const
+    /// Calls `visit(element)` for those of a comma-separated list, over all fields of that name (RFC 9110 §5.6.1).
+    template <class Visit>
+    void for_each_element(std::string_view name, Visit&& visit) const
     {
-        std::vector<std::string_view> elements;
-        for (place const& at : places_)
-            if (detail::iequal(name_of(at), name))
-                for (std::string_view list = value_of(at), one; !(one = detail::next_element(list)).empty();)
-                    elements.push_back(one);
-        return elements;
+        for_each_header([&](std::string_view found, std::string_view list) {
+            if (detail::iequal(found, name))
+                for (std::string_view one; !(one = detail::next_element(list)).empty();)
+                    visit(one);
+        });
     }
 
     /// Whether a comma-separated list holds `token`, without regard to case.
     [[nodiscard]] bool has_token(std::string_view name, std::string_view token) const noexcept
     {
-        for (place const& at : places_)
-            if (detail::iequal(name_of(at), name))
-                for (std::string_view list = value_of(at), one; !(one = detail::next_element(list)).empty();)
-                    if (detail::iequal(one, token))
-                        return true;
-        return false;
+        bool found = false;
+        for_each_element(name, [&](std::string_view one) { found |= detail::iequal(one, token); });
+        return found;
     }
 
 protected:
-    struct place {
-        std::uint32_t name, name_bytes, value, value_bytes;  ///< offsets: views would not survive a move
-    };
+    enum class fields_status { good, malformed, too_many };
 
-    [[nodiscard]] std::string_view name_of(place const& at) const noexcept
+    /// Checks the field lines of `head_`, which `scan_head` found whole. Malformed (RFC 9112 §5): no colon, white space
+    /// before it, a name that is no token, a folded line, a control character in the value.
+    [[nodiscard]] fields_status check_fields(std::size_t first_line, std::size_t max_fields)
     {
-        return std::string_view(head_).substr(at.name, at.name_bytes);
-    }
-    [[nodiscard]] std::string_view value_of(place const& at) const noexcept
-    {
-        return std::string_view(head_).substr(at.value, at.value_bytes);
-    }
-
-    /// Keeps the field line `line`, which begins at `offset` of the head. False if it is none (RFC 9112 §5): no colon,
-    /// white space before it, a name that is no token, a folded line, a control character in the value.
-    [[nodiscard]] bool add_line(std::string_view line, std::size_t offset)
-    {
-        std::size_t const colon = line.find(':');
-        if (colon == std::string_view::npos || !detail::is_token(line.substr(0, colon)))
-            return false;
-        std::string_view const value = detail::trim(line.substr(colon + 1));
-        if (!detail::is_field_value(value))
-            return false;
-        auto const at = static_cast<std::uint32_t>(offset);
-        std::size_t const skipped = value.empty() ? line.size() : static_cast<std::size_t>(value.data() - line.data());
-        places_.push_back({at, static_cast<std::uint32_t>(colon), at + static_cast<std::uint32_t>(skipped),
-                           static_cast<std::uint32_t>(value.size())});
-        return true;
+        fields_at_ = first_line + 2;
+        std::size_t count = 0;
+        std::string_view name, value;
+        for (std::size_t at = fields_at_; at + 2 < head_.size(); ++count) {
+            if (count == max_fields)
+                return fields_status::too_many;
+            if (!next_field(at, name, value) || !detail::is_token(name) || !detail::is_field_value(value))
+                return fields_status::malformed;
+        }
+        return fields_status::good;
     }
 
     std::string head_;
-    std::vector<place> places_;
+    std::size_t fields_at_ = 0;
+
+private:
+    /// Reads the field at `at` and leaves `at` behind it. False at the end, or if there is no colon.
+    [[nodiscard]] bool next_field(std::size_t& at, std::string_view& name, std::string_view& value) const noexcept
+    {
+        if (at + 2 >= head_.size())
+            return false;
+        std::string_view line = std::string_view(head_).substr(at);
+        line = line.substr(0, line.find('\n') - 1);
+        at += line.size() + 2;
+        std::size_t const colon = line.find(':');
+        if (colon == std::string_view::npos)
+            return false;
+        name = line.substr(0, colon);
+        value = detail::trim(line.substr(colon + 1));
+        return true;
+    }
 };
 
 }  // namespace polycast::inline v0

@@ -51,19 +51,6 @@ struct scanned_head {
     }
 }
 
-/// Calls `visit(line, offset)` for every field line of `head`, which `scan_head` found whole, until it returns false.
-template <class Visit>
-constexpr bool for_each_field_line(std::string_view head, std::size_t first_line, Visit&& visit)
-{
-    for (std::size_t at = first_line + 2; at + 2 < head.size();) {
-        std::size_t const end = head.find('\n', at) - 1;
-        if (!visit(head.substr(at, end - at), at))
-            return false;
-        at = end + 2;
-    }
-    return true;
-}
-
 /// RFC 3986 §3.2.2 and §3.2.3: the characters of a host and port. Not a list, no user information, no path.
 [[nodiscard]] constexpr bool is_host(std::string_view text) noexcept
 {

@@ -173,14 +173,11 @@ inline parsed_request parse_request(std::string_view bytes, head_limits const& l
     value.head_ = bytes.substr(0, scan.bytes);
     if (int const status = value.read_request_line(scan.first_line))
         return refuse(status, status == 505 ? "only HTTP/1.1 is spoken here" : "malformed request line");
-    bool too_many = false;
-    bool const well_formed =
-        detail::for_each_field_line(value.head_, scan.first_line, [&](std::string_view line, std::size_t at) {
-            too_many = value.places_.size() == limits.max_fields;
-            return !too_many && value.add_line(line, at);
-        });
-    if (!well_formed)
-        return too_many ? refuse(431, "too many fields") : refuse(400, "malformed field");
+    switch (value.check_fields(scan.first_line, limits.max_fields)) {
+    case request::fields_status::good: break;
+    case request::fields_status::malformed: return refuse(400, "malformed field");
+    case request::fields_status::too_many: return refuse(431, "too many fields");
+    }
     // RFC 9112 §3.2: "A server MUST respond with a 400 to any request that lacks a Host or has more than one."
     if (value.count("Host") != 1 || !detail::is_host(value.header("Host")))
         return refuse(400, "there must be one valid Host");

@@ -9,7 +9,6 @@
 #include <polycast/frame/utf8.hpp>
 #include <polycast/message/control.hpp>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -124,7 +123,7 @@ private:
 
     static std::span<char> take(std::span<char>& bytes, std::uint64_t count) noexcept
     {
-        auto const size = static_cast<std::size_t>(std::min<std::uint64_t>(count, bytes.size()));
+        auto const size = count < bytes.size() ? static_cast<std::size_t>(count) : bytes.size();
         std::span<char> const taken = bytes.first(size);
         bytes = bytes.subspan(size);
         return taken;
@@ -159,7 +158,8 @@ private:
         if (partial_->in_frame)
             return gather(bytes, sink);
         std::size_t const before = partial_->held_bytes;
-        std::span<char> const seen = bytes.first(std::min(bytes.size(), max_header_bytes - before));
+        std::size_t const missing = max_header_bytes - before;
+        std::span<char> const seen = bytes.first(bytes.size() < missing ? bytes.size() : missing);
         hold(seen);
         decoded_header const decoded =
             decode_header<Role>(std::span<char const>(partial_->held.data(), partial_->held_bytes), compressed_);

@@ -2,10 +2,10 @@
 
 #include <polycast/outbox/shared_frame.hpp>
 
+#include <array>
 #include <cstddef>
-#include <memory>
+#include <forward_list>
 #include <utility>
-#include <vector>
 
 namespace polycast::inline v0::detail {
 
@@ -38,12 +38,11 @@ private:
     static constexpr std::size_t block_size = 256;
     void refill()
     {
-        blocks_.push_back(std::make_unique<frame_node[]>(block_size));
-        for (std::size_t i = 0; i < block_size; ++i)
-            blocks_.back()[i].next = std::exchange(free_, &blocks_.back()[i]);
+        for (frame_node& node : blocks_.emplace_front())
+            node.next = std::exchange(free_, &node);
     }
     frame_node* free_ = nullptr;
-    std::vector<std::unique_ptr<frame_node[]>> blocks_;
+    std::forward_list<std::array<frame_node, block_size>> blocks_;
 };
 
 /// First in, first out. Owns no memory: nodes belong to a pool.

@@ -71,10 +71,14 @@ public:
         auto const at = groups_.find(name);
         return at == groups_.end() ? nullptr : &at->second;
     }
-    [[nodiscard]] bool contains(Session& s, std::string_view name)
+    [[nodiscard]] bool contains(Session const& s, std::string_view name)
     {
         group* const g = find(name);
-        return g != nullptr && find_membership(s, *g) != nullptr;
+        if (g != nullptr)
+            for (membership const& m : s.groups)
+                if (m.in == g)
+                    return true;
+        return false;
     }
     [[nodiscard]] std::size_t size() const noexcept { return groups_.size(); }
 

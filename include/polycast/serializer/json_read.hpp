@@ -6,7 +6,6 @@
 
 #include <rapidjson/reader.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -79,7 +78,7 @@ class json_reader {
 public:
     json_reader(std::span<char> payload, decode_limits const& limits) noexcept
         : begin_(payload.data()), at_(begin_), end_(begin_ + payload.size()), limits_(limits),
-          max_depth_(std::min<std::size_t>(limits.max_depth, 512))
+          max_depth_(limits.max_depth < 512 ? limits.max_depth : 512)
     {
     }
 
@@ -351,7 +350,10 @@ private:
         json_scalar_stream stream{begin_, at_, end_, keep};
         rapidjson::Reader reader;
         rapidjson::ParseResult const result = reader.Parse<flags>(stream, sink);
-        at_ = result.IsError() ? begin_ + std::max(result.Offset(), static_cast<std::size_t>(at_ - begin_)) : stream.at;
+        if (!result.IsError())
+            at_ = stream.at;
+        else if (begin_ + result.Offset() > at_)
+            at_ = begin_ + result.Offset();
         return result.Code();
     }
 

@@ -9,11 +9,10 @@
 #include <polycast/serializer/timestamp.hpp>
 #include <polycast/serializer/value.hpp>
 
-#include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -86,7 +85,7 @@ struct json_writer {
         } else if constexpr (kind == value_kind::integer) {
             number(value);
         } else if constexpr (kind == value_kind::real) {
-            if (std::isfinite(value))
+            if (value >= std::numeric_limits<T>::lowest() && value <= std::numeric_limits<T>::max())  // finite
                 number(static_cast<std::conditional_t<std::same_as<T, float>, float, double>>(value));
             else
                 fail(serializer_error::not_a_number);
@@ -145,7 +144,9 @@ private:
         std::size_t const begin = out.size();
         out.append(text.empty() ? std::string_view("null") : text);
         // Newlines separate the events of a frame. Within JSON text they are but white space.
-        std::replace(out.data() + begin, out.data() + out.size(), '\n', ' ');
+        for (char* c = out.data() + begin; c != out.data() + out.size(); ++c)
+            if (*c == '\n')
+                *c = ' ';
     }
 
     template <class Time>

@@ -5,7 +5,7 @@
 #include <polycast/event/envelope.hpp>
 #include <polycast/frame/close_code.hpp>
 #include <polycast/frame/mask.hpp>
-#include <polycast/handshake/upgrade.hpp>
+#include <polycast/handshake/client_upgrade.hpp>
 #include <polycast/message/assembler.hpp>
 #include <polycast/message/control.hpp>
 #include <polycast/observer/policy.hpp>
@@ -215,7 +215,7 @@ private:
         offer_.subprotocols.assign(tokens.begin(), tokens.end());
         offer_.headers = options_.headers;
         if (!options_.token.empty())
-            offer_.headers.emplace_back("Authorization", "Bearer " + options_.token);
+            offer_.headers.push_back({"Authorization", "Bearer " + options_.token});
         std::string request;
         if (std::error_code const ec = make_request(offer_, request))
             return give_up(ec);

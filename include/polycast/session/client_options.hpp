@@ -1,13 +1,13 @@
 #pragma once
 
+#include <polycast/handshake/fields.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 namespace polycast::inline v0 {
 
@@ -35,7 +35,7 @@ struct client_heartbeat {
 /// What a client is told at run time.
 struct client_options {
     std::string url{};  ///< `ws://host:port/path?query`; the port may be left out (80), and the path
-    std::vector<std::pair<std::string, std::string>> headers{};  ///< added to the upgrade request
+    header_list headers{};  ///< added to the upgrade request
     std::string token{};     ///< sent as `Authorization: Bearer …`; empty: not sent
     backoff_options backoff{};
     bool reconnect = true;

@@ -7,9 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <deque>
 #include <mutex>
 #include <string_view>
+#include <vector>
 
 namespace polycast::inline v0::detail {
 
@@ -84,7 +84,7 @@ public:
         std::lock_guard const lock(mutex_);
         connected_ = connected;
         handed_out_ = settled_;
-        under_way_.clear();
+        forget_under_way();
     }
     /// Appends messages to `wire`, which is empty or holds what does not come from here, as `encode(wire, entry)` does,
     /// until `enough_bytes` are there. Everything handed out before is settled. To be called until nothing comes: only
@@ -112,12 +112,14 @@ public:
     {
         std::size_t count = 0;
         std::size_t const before = settled_;
-        for (; !under_way_.empty() && under_way_.front().wire_end <= written; ++count) {
-            settled_ = under_way_.front().taken_end;
-            under_way_.pop_front();
+        while (first_ != under_way_.size() && under_way_[first_].wire_end <= written) {
+            settled_ = under_way_[first_++].taken_end;
+            ++count;
         }
         if (count == 0)
             return;
+        if (first_ == under_way_.size())
+            forget_under_way();
         std::lock_guard const lock(mutex_);
         held_bytes_ -= settled_ - before;
         held_count_ -= count;
@@ -134,6 +136,12 @@ private:
         std::size_t taken_end;
     };
 
+    void forget_under_way() noexcept
+    {
+        under_way_.clear();
+        first_ = 0;
+    }
+
     std::size_t const max_bytes_;
     std::size_t const max_unconnected_;
     mutable std::mutex mutex_;
@@ -147,7 +155,8 @@ private:
     byte_buffer taken_;
     std::size_t settled_ = 0;     // of taken_: the transport has it
     std::size_t handed_out_ = 0;  // of taken_: encoded into the wire buffer
-    std::deque<mark> under_way_;
+    std::vector<mark> under_way_;
+    std::size_t first_ = 0;  // of under_way_: those before it are settled
 };
 
 }  // namespace polycast::inline v0::detail

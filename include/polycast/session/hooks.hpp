@@ -26,7 +26,8 @@ struct identity {
 /// |-----------------------------------------------|------------------------------------------------------------------|
 /// | `using accepts = events<A, B>`                | which events clients may send                                    |
 /// | `on(auto& session, A const&)`                 | for each of them; `on(session, A const&, envelope const&)` too.  |
-/// |                                               | An event that it returns is the answer and carries the request id |
+/// |                                               | An event that it returns is the answer and carries the request   |
+/// |                                               | id; `std::optional<refusal>` refuses, or agrees if it is empty   |
 /// | `on_unknown(auto& session, envelope const&)`  | for any other type; without it the client is told `unknown_type` |
 /// | `on(auto& session, message const&)`           | raw serializer: for each message                                 |
 /// | `opened(auto& session)`                       | once, before the first message                                   |

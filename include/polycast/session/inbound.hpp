@@ -4,6 +4,7 @@
 #include <polycast/event/control.hpp>
 #include <polycast/event/dispatch.hpp>
 #include <polycast/message/control.hpp>
+#include <polycast/serializer/error.hpp>
 #include <polycast/outbox/encode.hpp>
 #include <polycast/session/hooks.hpp>
 #include <polycast/session/keepalive.hpp>
@@ -31,7 +32,7 @@ struct inbound {
 
     bool message(opcode op, std::span<char> payload, bool /*compressed*/)
     {
-        if (s.phase_ != phase::open)
+        if (s.phase_ != phase::open && s.phase_ != phase::greeting)
             return s.phase_ == phase::closing;  // our close frame is out: what still comes is not looked at
         shard.observe().count(metric::messages_in, 1);
         ++s.record_.messages_in;
@@ -43,7 +44,7 @@ struct inbound {
     }
     bool ping(std::span<char> payload)
     {
-        if (s.phase_ == phase::open)
+        if (s.phase_ == phase::open || s.phase_ == phase::greeting)
             shard.out().control(s, pong_frame({payload.data(), payload.size()}).view());
         return true;
     }
@@ -57,14 +58,36 @@ struct inbound {
         shard.peer_closed(s, code, reason);
     }
 
+    // --- for the decoder: the first message opens a session that was waiting for it -----------------------------------
+
+    template <class E>
+    void event(envelope const& e, E&& received)
+    {
+        if (begun())
+            dispatcher_type(shard.app(), s, *this).event(e, std::forward<E>(received));
+    }
+    void unknown(envelope const& e)
+    {
+        if (begun())
+            dispatcher_type(shard.app(), s, *this).unknown(e);
+    }
+    void error(envelope const& e, decode_error const& what)
+    {
+        if (begun())
+            bad(e, what);
+    }
+    [[nodiscard]] bool stopped() const noexcept { return s.phase_ != phase::open && s.phase_ != phase::greeting; }
+
     // --- for the dispatcher ----------------------------------------------------------------------------------------
 
     void control(envelope const& e)
     {
+        if (e.type == "$open")
+            return greet(e);
+        if (!begun())
+            return;
         if (e.type == "$ping")
             answer(e, control::pong{});
-        else if (e.type == "$open")
-            greet(e);
         else if (e.type == "$join")
             join(e);
         else if (e.type == "$leave")
@@ -76,11 +99,19 @@ struct inbound {
         if (!e.id.empty())
             answer(e, control::ok{});
     }
-    /// A handler that returns an event has answered with it.
-    template <event Reply>
+    /// A handler that returns an event has answered with it; one that returns an empty optional has agreed.
+    template <polycast::event Reply>
     void handled(envelope const& e, Reply const& reply)
     {
         answer(e, reply);
+    }
+    template <polycast::event Reply>
+    void handled(envelope const& e, std::optional<Reply> const& reply)
+    {
+        if (reply)
+            answer(e, *reply);
+        else
+            handled(e);
     }
     void threw(envelope const& e)
     {
@@ -98,7 +129,7 @@ struct inbound {
     {
         shard.observe().count(metric::bad_messages, 1);
         ++s.record_.errors;
-        bool const in_field = !error.path.empty();
+        bool const in_field = !error.path.empty() && error.code != serializer_error::syntax;
         std::string const text = in_field ? error.path + ": " + error.message : error.message;
         answer(e, control::error_reply{in_field ? "bad_field" : "bad_message", text});
     }
@@ -111,6 +142,15 @@ struct inbound {
     }
 
 private:
+    using dispatcher_type = dispatcher<typename Shard::app_type, session_type, inbound>;
+
+    /// False if the session did not survive its opening.
+    [[nodiscard]] bool begun()
+    {
+        if (s.phase_ == phase::greeting)
+            opening<Shard>::begin(shard, s);
+        return s.phase_ == phase::open;
+    }
     template <class Reply>
     void answer(envelope const& e, Reply const& reply)
     {
@@ -126,7 +166,12 @@ private:
         hello.epoch = shard.epoch();
         hello.heartbeat_ms = static_cast<std::uint64_t>(shard.options().heartbeat.interval.count());
         hello.max_message_bytes = shard.options().max_message_bytes;
+        bool const first = s.phase_ == phase::greeting;
+        if (first)
+            s.phase_ = phase::open;
         answer(e, hello);
+        if (first)
+            opening<Shard>::begin(shard, s);
     }
 
     void raw(opcode op, std::span<char> payload)
@@ -158,7 +203,7 @@ private:
             return shard.fail(s, close_code::unsupported_data, "events come in the other kind of frame");
         decode_limits limits;
         limits.utf8_checked = utf8_checked;
-        dispatch<typename C::serializer>(shard.app(), s, payload, limits, *this);
+        C::serializer::template decode<accepted_events<typename Shard::app_type>>(payload, limits, *this);
     }
 
     void join(envelope const& e)

@@ -4,10 +4,11 @@
 #include <polycast/observer/policy.hpp>
 #include <polycast/session/session.hpp>
 
-#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 namespace polycast::inline v0::detail {
 
@@ -25,6 +26,11 @@ struct keepalive {
                 give_up(shard, s, "no activity");
             else
                 beat(shard, s);
+            break;
+        case phase::greeting:
+            // It never says `$open`: then it is a plain client that happened to name a subprotocol.
+            if (shard.now() >= s.deadline_)
+                opening<Shard>::begin(shard, s);
             break;
         case phase::handshake:
             if (shard.now() >= s.deadline_)
@@ -45,7 +51,8 @@ struct keepalive {
     /// RFC 6455 §5.5.3: a pong answers the newest ping. One that answers none is ignored.
     static void pong(Shard& shard, session_type& s, std::span<char const> payload)
     {
-        if (!s.ping_pending_ || !std::ranges::equal(payload, ping_payload(s)))
+        auto const wanted = ping_payload(s);
+        if (!s.ping_pending_ || std::string_view(payload.data(), payload.size()) != std::string_view(wanted.data(), wanted.size()))
             return;
         auto const took = std::chrono::duration_cast<std::chrono::microseconds>(shard.loop().now() - s.ping_at_).count();
         auto const mean = s.record_.round_trip.count();

@@ -5,7 +5,6 @@
 #include <polycast/handshake/response.hpp>
 #include <polycast/handshake/upgrade.hpp>
 #include <polycast/outbox/encode.hpp>
-#include <polycast/outbox/encode.hpp>
 #include <polycast/session/directory.hpp>
 #include <polycast/session/hooks.hpp>
 #include <polycast/session/keepalive.hpp>
@@ -61,6 +60,17 @@ struct opening {
         refuse(shard, s, refusal(408, "the request did not arrive in time"));
     }
 
+    /// From here on the session receives events.
+    static void begin(Shard& shard, session_type& s)
+    {
+        s.phase_ = phase::open;
+        s.opened_at_ = shard.now();
+        shard.admitted(s);
+        if constexpr (has_opened<app_type, session_type>)
+            if (!shard.guarded([&] { shard.app().opened(s); }))
+                shard.close(s, close_code::internal_error, "the session could not be opened");
+    }
+
 private:
     static void refuse(Shard& shard, session_type& s, http_response const& response, bool head_only = false)
     {
@@ -93,7 +103,7 @@ private:
     {
         auto const checked = check_upgrade(asked);
         if (!checked.accepted())
-            return refuse(shard, s, *checked.refusal);
+            return refuse(shard, s, checked.refusal);
         if (verdict const v = shard.guard().admit(asked); !v.admitted)
             return refuse(shard, s, refusal(v.status, v.reason));
         identity who;
@@ -125,13 +135,12 @@ private:
             return full(shard, s, "the user is at the limit of " + std::to_string(a_user) + " connections");
         }
         s.user_ = std::move(user);
-        s.phase_ = phase::open;
-        s.opened_at_ = shard.now();
+        s.counted_ = true;
         keepalive<Shard>::begin(shard, s);
-        shard.admitted(s);
-        if constexpr (has_opened<app_type, session_type>)
-            if (!shard.guarded([&] { shard.app().opened(s); }))
-                shard.close(s, close_code::internal_error, "the session could not be opened");
+        if (s.plain_)
+            begin(shard, s);
+        else
+            shard.enter(s, phase::greeting, options.handshake_timeout);
     }
     static void full(Shard& shard, session_type& s, std::string_view reason)
     {

@@ -103,6 +103,7 @@ public:
         s.box_.push(nodes_, outbox::control, shared_frame::verbatim({wire.data(), wire.size()}));
         mark_dirty(s);
     }
+    void close_windows() { windows_.close_due(shard_); }
     void window_closed(session_type& s, lane l, std::uint32_t serial)
     {
         if (!windows_.matches(s.windows_, l, serial))
@@ -257,7 +258,7 @@ private:
     void wait_writable(session_type& s)
     {
         s.blocked_ = true;
-        s.stream_.wait_writable([&shard = shard_, h = s.handle_](std::error_code ec) { shard.writable(h, ec); });
+        s.stream_.wait_writable(typename Shard::ready{&shard_, s.handle_, true});
     }
     /// Behind everything that was queued goes the close frame, if one is owed.
     [[nodiscard]] bool closes(session_type& s)

@@ -62,7 +62,9 @@ public:
         std::lock_guard const lock(mutex_);
         wakes_ = nullptr;
         any_.store(false, std::memory_order_relaxed);
-        return std::exchange(waiting_, {}).size();
+        std::size_t const left = waiting_.size();
+        waiting_.clear();
+        return left;
     }
     /// From any thread. `wake` is false on the shard's own thread, which looks at the end of its turn by itself.
     [[nodiscard]] outcome push(posted<C>&& emission, bool wake)

@@ -56,6 +56,7 @@ struct keepalive;
 
 enum class phase : std::uint8_t {
     handshake,  ///< the request is being read
+    greeting,   ///< a subprotocol was agreed: nothing is sent before the client's first message (WIRE)
     open,
     closing,    ///< our close frame follows what is queued; the peer's is awaited
     draining,   ///< nothing more is wanted from the peer; what is queued still leaves
@@ -99,6 +100,11 @@ public:
         requires C::isolation::reaches_rooms
     {
         return is_open() && shard_->rooms().join(*this, room);
+    }
+    [[nodiscard]] bool is_member(std::string_view room) const
+        requires C::isolation::reaches_rooms
+    {
+        return shard_->rooms().contains(*this, room);
     }
     /// False if it was not in it.
     bool leave(std::string_view room)
@@ -161,7 +167,8 @@ private:
     bool close_sent_ = false;      ///< or owed
     bool close_owed_ = false;      ///< follows when the lanes are empty
     bool ping_pending_ = false;
-    bool admitted_ = false;        ///< counted in the directory: `closed` is owed
+    bool counted_ = false;         ///< in the directory
+    bool admitted_ = false;        ///< `opened` was called: `closed` is owed
     std::uint8_t misses_ = 0;
     close_code close_code_ = close_code::normal;
     stream stream_;

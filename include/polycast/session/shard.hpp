@@ -21,6 +21,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -51,6 +52,17 @@ public:
 
     // --- for the server --------------------------------------------------------------------------------------------
 
+    /// Runs the loop on a thread of its own, until it stops.
+    void start_thread()
+    {
+        thread_ = std::thread([this] { loop_.run(); });
+    }
+    void join_thread()
+    {
+        if (thread_.joinable())
+            thread_.join();
+    }
+
     [[nodiscard]] std::uint16_t listening_port() const { return acceptor_.port(); }
 
     void listen(std::uint16_t port, std::error_code& ec)
@@ -60,10 +72,12 @@ public:
             return;
         swept_at_ = now_ = loop_.now();
         port_->mailboxes[index_].open(notifier_, options_.max_mailbox_emissions, options_.max_mailbox_bytes);
-        wait_mail();
+        notifier_.wait(step{this, &shard::mail_came});
         accept();
-        tick();
+        tick_.start(options_.tick, step{this, &shard::tick});
     }
+    /// Drains soon. From any thread.
+    void post_drain() { loop_.post(step{this, &shard::drain}); }
     /// On the loop: says goodbye to everybody, and stops the loop when they have gone or the deadline has passed.
     void drain()
     {
@@ -71,9 +85,9 @@ public:
         if (std::exchange(draining_, true))
             return;
         acceptor_.close();
-        pause_.start(options_.drain_timeout, [this] { loop_.stop(); });
+        pause_.start(options_.drain_timeout, step{this, &shard::pause_over});
         sessions_.for_each([this](session_type& s, auto) {
-            if (s.phase_ == phase::open) {
+            if (s.phase_ == phase::open || s.phase_ == phase::greeting) {
                 inbound<shard>::say_goodbye(*this, s);
                 close(s, close_code::going_away, "the server is stopping");
             } else if (s.phase_ == phase::handshake) {
@@ -120,7 +134,7 @@ public:
     /// Closes behind what is queued; waits for the peer's close frame, with a deadline.
     void close(session_type& s, close_code code, std::string_view reason)
     {
-        if (s.phase_ != phase::open)
+        if (s.phase_ != phase::open && s.phase_ != phase::greeting)
             return;
         owe_close(s, code, reason);
         ended(s, {code, std::string(reason), false});
@@ -171,7 +185,12 @@ public:
         }
     }
 
-    /// The session is open and counted: `closed` is owed.
+    void enter(session_type& s, phase p, std::chrono::milliseconds limit)
+    {
+        s.phase_ = p;
+        s.deadline_ = now_ + limit;
+    }
+    /// The session is open: `closed` is owed.
     void admitted(session_type& s)
     {
         s.admitted_ = true;
@@ -245,7 +264,7 @@ public:
     void want_turn()
     {
         if (!std::exchange(turn_wanted_, true))
-            loop_.post([this] { run_turn(); });
+            loop_.post(step{this, &shard::run_turn});
     }
     /// Fans out what other threads, or other emitters on this one, have posted.
     void take_mail()
@@ -286,6 +305,26 @@ public:
         std::uint32_t shard_before_;
     };
 
+    /// A session's stream is ready to be read or written. One type for both: each has Asio's operations compiled anew.
+    struct ready {
+        shard* on;
+        handle of;
+        bool for_writing;
+        void operator()(std::error_code ec) const { for_writing ? on->writable(of, ec) : on->readable(of, ec); }
+    };
+
+    /// What the loop is to do next: one type for all, for the same reason.
+    struct step {
+        shard* on;
+        void (shard::*what)();
+        void operator()() const { (on->*what)(); }
+    };
+    void close_windows()
+    {
+        turn_scope const scope(*this);
+        out_.close_windows();
+    }
+
 private:
     void accept()
     {
@@ -295,7 +334,7 @@ private:
                 return;
             if (ec) {
                 // Most likely out of descriptors: those of closing sessions come back.
-                pause_.start(std::chrono::milliseconds(100), [this] { accept(); });
+                pause_.start(std::chrono::milliseconds(100), step{this, &shard::pause_over});
                 return;
             }
             session_type& s = sessions_.emplace(*this, std::move(connected));
@@ -312,7 +351,7 @@ private:
             s.box_.queued_bytes() > options_.max_outbox_bytes / 2)
             return;
         s.reading_ = true;
-        s.stream_.wait_readable([this, h = s.handle_](std::error_code ec) { readable(h, ec); });
+        s.stream_.wait_readable(ready{this, s.handle_, false});
     }
     void readable(handle h, std::error_code ec)
     {
@@ -343,7 +382,7 @@ private:
     {
         if (s.phase_ == phase::handshake)
             bytes = opening<shard>::receive(*this, s, bytes);
-        if (bytes.empty() || (s.phase_ != phase::open && s.phase_ != phase::closing))
+        if (bytes.empty() || s.phase_ < phase::greeting || s.phase_ > phase::closing)
             return;
         inbound<shard> sink{*this, s};
         message_limits const limits{options_.max_message_bytes, options_.max_message_bytes};
@@ -351,11 +390,6 @@ private:
             fail(s, close_code_for(ec), ec.message());
     }
 
-    void enter(session_type& s, phase p, std::chrono::milliseconds limit)
-    {
-        s.phase_ = p;
-        s.deadline_ = now_ + limit;
-    }
     /// A close frame follows behind everything that is queued, once.
     void owe_close(session_type& s, close_code code, std::string_view reason)
     {
@@ -365,13 +399,13 @@ private:
         s.close_code_ = code;
         s.head_ = std::make_unique<std::string>(reason);
     }
-    /// Once for each admitted session: from now on it receives nothing, and `closed` will be called.
+    /// Once for each session that was counted: from now on it receives nothing; if it was opened, `closed` follows.
     void ended(session_type& s, close_info info)
     {
-        if (!std::exchange(s.admitted_, false))
+        if (!std::exchange(s.counted_, false))
             return;
         port_->alive[index_].set(s.handle_.slot, 0);
-        ended_.emplace_back(s.handle_, std::move(info));
+        ended_.push_back({s.handle_, std::move(info)});
         want_turn();
     }
     /// The end of a turn: one write for each session that has something, then the farewells.
@@ -381,43 +415,43 @@ private:
         turn_wanted_ = false;
         out_.flush_dirty();
         for (std::size_t i = 0; i < ended_.size(); ++i) {  // `closed` may end others
-            auto const [h, info] = std::move(ended_[i]);
-            farewell(*find(h), info);
+            end const e = std::move(ended_[i]);
+            farewell(*find(e.of), e.info);
         }
         ended_.clear();
-        for (handle const h : std::exchange(dead_, {}))
+        for (handle const h : dead_)
             sessions_.erase({h.slot, h.generation});
+        dead_.clear();
         if (draining_ && sessions_.size() == 0)
             loop_.stop();
     }
     void farewell(session_type& s, close_info const& info)
     {
+        port_->users.release(s.user_, index_);
+        if (!s.admitted_)
+            return;
         group_registry<session_type>::leave_all(s);
         port_->profiles.lower(s.profile_);
-        port_->users.release(s.user_, index_);
         observer_.count(metric::closed, 1);
         if constexpr (has_closed<App, session_type>)
             guarded([&] { app_.closed(s, info); });
     }
-    void wait_mail()
+    void mail_came()
     {
-        notifier_.wait([this] {
-            turn_scope const scope(*this);
-            wait_mail();
-        });
+        turn_scope const scope(*this);
+        notifier_.wait(step{this, &shard::mail_came});
     }
     void tick()
     {
-        tick_.start(options_.tick, [this] {
-            turn_scope const scope(*this);
-            now_ = loop_.now();
-            bool const sweep = now_ - swept_at_ >= options_.stale_sweep;
-            if (sweep)
-                swept_at_ = now_;
-            sessions_.for_each([&](session_type& s, auto) { keepalive<shard>::look(*this, s, sweep); });
-            tick();
-        });
+        turn_scope const scope(*this);
+        now_ = loop_.now();
+        bool const sweep = now_ - swept_at_ >= options_.stale_sweep;
+        if (sweep)
+            swept_at_ = now_;
+        sessions_.for_each([&](session_type& s, auto) { keepalive<shard>::look(*this, s, sweep); });
+        tick_.start(options_.tick, step{this, &shard::tick});
     }
+    void pause_over() { draining_ ? loop_.stop() : accept(); }
 
     std::uint32_t const index_;
     server_options const& options_;
@@ -439,7 +473,11 @@ private:
     byte_buffer read_buffer_;
     byte_buffer unpacked_;
 
-    std::vector<std::pair<handle, close_info>> ended_;
+    struct end {
+        handle of;
+        close_info info;
+    };
+    std::vector<end> ended_;
     std::vector<handle> dead_;
     std::vector<posted<C>> mail_;
     time_point now_{};
@@ -447,6 +485,7 @@ private:
     bool turn_wanted_ = false;
     bool taking_mail_ = false;
     bool draining_ = false;
+    std::thread thread_;
 };
 
 }  // namespace polycast::inline v0::detail

@@ -5,8 +5,9 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <vector>
 
 namespace polycast::inline v0::detail {
 
@@ -26,7 +27,23 @@ public:
         serial_ += serial_ == ~std::uint32_t{0} ? 2 : 1;
         of[static_cast<std::size_t>(l)] = serial_;
         open_.push_back({h, l, serial_, shard.loop().now() + Shard::window_delay});
-        if (open_.size() == 1)
+        if (open_.size() - first_ == 1)
+            arm(shard);
+    }
+    /// The timer has ended.
+    void close_due(Shard& shard)
+    {
+        auto const now = shard.loop().now();
+        while (first_ != open_.size() && open_[first_].closes_at <= now) {
+            window const w = open_[first_++];
+            if (auto* const s = shard.find(w.of))
+                shard.out().window_closed(*s, w.l, w.serial);
+        }
+        if (first_ > open_.size() / 2) {
+            open_.erase(open_.begin(), open_.begin() + static_cast<std::ptrdiff_t>(first_));
+            first_ = 0;
+        }
+        if (!open_.empty())
             arm(shard);
     }
     /// The window was closed by count.
@@ -46,22 +63,12 @@ private:
 
     void arm(Shard& shard)
     {
-        timer_.start(open_.front().closes_at - shard.loop().now(), [this, &shard] {
-            typename Shard::turn_scope const scope(shard);
-            auto const now = shard.loop().now();
-            while (!open_.empty() && open_.front().closes_at <= now) {
-                auto const w = open_.front();
-                open_.pop_front();
-                if (auto* const s = shard.find(w.of))
-                    shard.out().window_closed(*s, w.l, w.serial);
-            }
-            if (!open_.empty())
-                arm(shard);
-        });
+        timer_.start(open_[first_].closes_at - shard.loop().now(), typename Shard::step{&shard, &Shard::close_windows});
     }
 
     typename Shard::transport_type::timer timer_;
-    std::deque<window> open_;
+    std::vector<window> open_;  ///< from `first_` on
+    std::size_t first_ = 0;
     std::uint32_t serial_ = 0;
 };
 

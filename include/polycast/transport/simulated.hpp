@@ -1,7 +1,10 @@
 #pragma once
 
+#include <polycast/config.hpp>
 #include <polycast/transport/policy.hpp>
 #include <polycast/transport/simulated_world.hpp>
+
+#if POLYCAST_WITH_SIMULATION
 
 #include <chrono>
 #include <cstddef>
@@ -286,3 +289,5 @@ private:
 static_assert(transport_policy<simulated>);
 
 }  // namespace polycast::inline v0::transport
+
+#endif  // POLYCAST_WITH_SIMULATION

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <polycast/config.hpp>
 #include <polycast/transport/policy.hpp>
 #include <polycast/transport/simulated_schedule.hpp>
+
+#if POLYCAST_WITH_SIMULATION
 
 #include <algorithm>
 #include <chrono>
@@ -266,3 +269,5 @@ inline void simulated_network::answer_connect(std::uint64_t id, simulated_wait c
 }
 
 }  // namespace polycast::inline v0::transport
+
+#endif  // POLYCAST_WITH_SIMULATION

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <polycast/config.hpp>
 #include <polycast/transport/simulated_task.hpp>
+
+#if POLYCAST_WITH_SIMULATION
 
 #include <chrono>
 #include <cstddef>
@@ -218,3 +221,5 @@ private:
 };
 
 }  // namespace polycast::inline v0::transport
+
+#endif  // POLYCAST_WITH_SIMULATION

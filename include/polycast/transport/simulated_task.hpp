@@ -1,5 +1,9 @@
 #pragma once
 
+#include <polycast/config.hpp>
+
+#if POLYCAST_WITH_SIMULATION
+
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -134,3 +138,5 @@ private:
 };
 
 }  // namespace polycast::inline v0::transport
+
+#endif  // POLYCAST_WITH_SIMULATION

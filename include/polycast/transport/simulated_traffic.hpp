@@ -1,6 +1,9 @@
 #pragma once
 
+#include <polycast/config.hpp>
 #include <polycast/transport/simulated_network.hpp>
+
+#if POLYCAST_WITH_SIMULATION
 
 namespace polycast::inline v0::transport {
 
@@ -263,3 +266,5 @@ inline std::vector<connection_info> simulated_network::connections() const
 }
 
 }  // namespace polycast::inline v0::transport
+
+#endif  // POLYCAST_WITH_SIMULATION

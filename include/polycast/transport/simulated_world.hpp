@@ -1,6 +1,9 @@
 #pragma once
 
+#include <polycast/config.hpp>
 #include <polycast/transport/simulated_traffic.hpp>
+
+#if POLYCAST_WITH_SIMULATION
 
 namespace polycast::inline v0::transport {
 
@@ -144,3 +147,5 @@ private:
 };
 
 }  // namespace polycast::inline v0::transport
+
+#endif  // POLYCAST_WITH_SIMULATION

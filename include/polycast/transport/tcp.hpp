@@ -9,8 +9,6 @@
 #include <asio/io_context.hpp>
 #include <asio/ip/basic_resolver.hpp>
 #include <asio/ip/tcp.hpp>
-#include <asio/posix/basic_stream_descriptor.hpp>
-#include <asio/post.hpp>
 
 #include <array>
 #include <atomic>
@@ -62,7 +60,7 @@ struct tcp {
         template <class F>
         void post(F&& f)
         {
-            asio::post(context_.get_executor(), std::forward<F>(f));
+            context_.get_executor().post(std::forward<F>(f), std::allocator<void>());
         }
         void run() { context_.run(); }
         void stop() { context_.stop(); }
@@ -132,16 +130,12 @@ struct tcp {
         template <class Handler>
         void wait_readable(Handler&& handler)
         {
-            socket_.async_wait(socket::wait_read, [h = std::forward<Handler>(handler)](std::error_code ec) mutable {
-                h(portable(ec));
-            });
+            wait(socket::wait_read, std::forward<Handler>(handler));
         }
         template <class Handler>
         void wait_writable(Handler&& handler)
         {
-            socket_.async_wait(socket::wait_write, [h = std::forward<Handler>(handler)](std::error_code ec) mutable {
-                h(portable(ec));
-            });
+            wait(socket::wait_write, std::forward<Handler>(handler));
         }
         void shutdown_send()
         {
@@ -162,6 +156,13 @@ struct tcp {
         }
 
     private:
+        template <class Handler>
+        void wait(socket::wait_type what, Handler&& handler)
+        {
+            socket_.async_wait(what, [h = std::forward<Handler>(handler)](std::error_code ec) mutable {
+                h(portable(ec));
+            });
+        }
         socket socket_;
     };
 
@@ -196,20 +197,21 @@ struct tcp {
 
     class notifier {
     public:
-        explicit notifier(loop& l) : event_(std::make_shared<descriptor>(l.context().get_executor(), opened())) {}
+        explicit notifier(loop& l)
+            : event_(std::make_shared<socket>(l.context().get_executor(), protocol::v4(), opened()))
+        {
+        }
         notifier(notifier const&) = delete;
         ~notifier() { event_->close(); }
 
         template <class Handler>
         void wait(Handler&& handler)
         {
-            event_->async_wait(descriptor::wait_read,
-                               [h = std::forward<Handler>(handler), event = event_](std::error_code ec) mutable {
-                                   std::uint64_t count;
-                                   if (!ec && event->is_open() &&
-                                       ::read(event->native_handle(), &count, sizeof count) > 0)
-                                       h();
-                               });
+            event_->async_wait(socket::wait_read, [h = std::forward<Handler>(handler), event = event_](std::error_code ec) mutable {
+                std::uint64_t count;
+                if (!ec && event->is_open() && ::read(event->native_handle(), &count, sizeof count) > 0)
+                    h();
+            });
         }
         void notify()
         {
@@ -218,7 +220,6 @@ struct tcp {
         }
 
     private:
-        using descriptor = asio::posix::basic_stream_descriptor<executor>;
         static int opened()
         {
             int const fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -226,7 +227,8 @@ struct tcp {
                 throw std::system_error(errno, std::generic_category(), "polycast: eventfd");
             return fd;
         }
-        std::shared_ptr<descriptor> event_;
+        // An eventfd. It is only waited on, for which a socket does; Asio's descriptors would be a second set of services.
+        std::shared_ptr<socket> event_;
     };
 
     class acceptor {
@@ -288,7 +290,7 @@ struct tcp::loop::termination {
     {
         current = this;
         struct sigaction action = {};
-        action.sa_flags = SA_RESETHAND;  // a second signal kills, as the impatient expect
+        action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second signal kills, as the impatient expect
         action.sa_handler = [](int) {
             if (termination* const t = current)
                 t->wake.notify();

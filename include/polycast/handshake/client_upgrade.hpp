@@ -1,0 +1,97 @@
+#pragma once
+
+#include <polycast/handshake/accept_key.hpp>
+#include <polycast/handshake/answer.hpp>
+#include <polycast/handshake/error.hpp>
+#include <polycast/handshake/extension.hpp>
+#include <polycast/handshake/fields.hpp>
+#include <polycast/handshake/head.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace polycast::inline v0 {
+
+/// What a client asks for.
+struct client_offer {
+    std::string host;          ///< with the port, unless it is the scheme's own
+    std::string target = "/";  ///< path and query, encoded
+    websocket_key key{};       ///< `make_websocket_key` of 16 fresh random bytes
+    std::vector<std::string> subprotocols;
+    std::string extensions;  ///< the value of the field; empty: none
+    header_list headers;     ///< cookies, credentials, `Origin`
+};
+
+/// Writes the client's opening handshake (RFC 6455 §4.1) to `out`. `handshake_error::bad_request` if a part of `offer`
+/// cannot stand in a request, or a field is one that the handshake writes itself.
+[[nodiscard]] inline std::error_code make_request(client_offer const& offer, std::string& out)
+{
+    std::string const key(offer.key.data(), offer.key.size());
+    bool legal = detail::is_host(offer.host) && offer.target.starts_with('/') && detail::is_target(offer.target) &&
+                 is_websocket_key(key) && (offer.extensions.empty() || parse_extensions(offer.extensions));
+    out = "GET " + offer.target + " HTTP/1.1\r\nHost: " + offer.host +
+          "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key +
+          "\r\n";
+    if (!offer.subprotocols.empty()) {
+        std::string list;
+        for (auto one = offer.subprotocols.begin(); one != offer.subprotocols.end(); ++one) {
+            legal = legal && detail::is_token(*one) && std::find(offer.subprotocols.begin(), one, *one) == one;
+            list.append(list.empty() ? "" : ", ").append(*one);
+        }
+        detail::append_field(out, "Sec-WebSocket-Protocol", list);
+    }
+    if (!offer.extensions.empty())
+        detail::append_field(out, "Sec-WebSocket-Extensions", offer.extensions);
+    for (auto const& [name, value] : offer.headers) {
+        bool const own = detail::iequal(name, "Host") || detail::iequal(name, "Upgrade") ||
+                         detail::iequal(name, "Connection") || detail::iequal(name, "Content-Length") ||
+                         detail::iequal(name, "Transfer-Encoding") ||
+                         detail::iequal(std::string_view(name).substr(0, 14), "Sec-WebSocket-");
+        legal = legal && !own && detail::is_token(name) && detail::is_field_value(value);
+        detail::append_field(out, name, value);
+    }
+    out += "\r\n";
+    return legal ? std::error_code{} : make_error_code(handshake_error::bad_request);
+}
+
+/// Checks the server's answer to `offer` (RFC 6455 §4.1, the numbered steps). Afterwards the subprotocol is
+/// `answer.header("Sec-WebSocket-Protocol")`, empty if the server chose none.
+[[nodiscard]] inline std::error_code verify_response(response const& answer, client_offer const& offer)
+{
+    switch (answer.status()) {
+    case 101: break;
+    case 401:
+    case 407: return handshake_error::unauthorized;
+    case 403: return handshake_error::forbidden;
+    case 429:
+    case 503: return handshake_error::overloaded;
+    default: return handshake_error::refused;
+    }
+    if (answer.count("Upgrade") != 1 || !detail::iequal(answer.header("Upgrade"), "websocket"))
+        return handshake_error::bad_upgrade;
+    if (!answer.has_token("Connection", "Upgrade"))
+        return handshake_error::bad_connection;
+    accept_value const wanted = accept_key({offer.key.data(), offer.key.size()});
+    if (answer.count("Sec-WebSocket-Accept") != 1 ||
+        answer.header("Sec-WebSocket-Accept") != std::string_view(wanted.data(), wanted.size()))
+        return handshake_error::bad_accept;
+    auto const chosen = parse_extensions(answer);
+    if (!chosen)
+        return handshake_error::bad_response;
+    auto const offered = parse_extensions(offer.extensions);
+    for (extension_offer const& one : *chosen)
+        if (!offered || std::none_of(offered->begin(), offered->end(), [&](auto& o) { return o.name == one.name; }))
+            return handshake_error::unoffered_extension;
+    auto const& tokens = offer.subprotocols;
+    std::size_t const named = answer.count("Sec-WebSocket-Protocol");
+    if (named > 1 || (named == 1 &&
+                      std::find(tokens.begin(), tokens.end(), answer.header("Sec-WebSocket-Protocol")) == tokens.end()))
+        return handshake_error::unoffered_subprotocol;
+    return {};
+}
+
+}  // namespace polycast::inline v0
