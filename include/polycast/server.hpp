@@ -81,7 +81,7 @@ public:
         port_->set_open(true);
         if constexpr (transport::threaded)
             for (auto& s : shards_)
-                s->start_thread();
+                s->loop().launch();
     }
     /// `start`, then serves until `stop` or, where the transport has signals, SIGINT or SIGTERM; then drains. `ready()`
     /// is called once the port is open. Throws what `start` throws.
@@ -112,8 +112,9 @@ public:
     /// Returns when all shards have ended. Not from a handler.
     void wait()
     {
-        for (auto& s : shards_)
-            s->join_thread();
+        if constexpr (transport::threaded)
+            for (auto& s : shards_)
+                s->loop().join();
     }
 
     /// The real port, after `start`.

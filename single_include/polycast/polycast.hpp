@@ -23,7 +23,6 @@
 // SOFTWARE.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <asio/basic_socket_acceptor.hpp>
 #include <asio/basic_stream_socket.hpp>
@@ -32,7 +31,6 @@
 #include <asio/io_context.hpp>
 #include <asio/ip/basic_resolver.hpp>
 #include <asio/ip/tcp.hpp>
-#include <asio/posix/basic_stream_descriptor.hpp>
 #include <atomic>
 #include <bit>
 #include <cerrno>
@@ -45,25 +43,22 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <forward_list>
 #include <iterator>
 #include <limits>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <new>
 #include <optional>
+#include <pthread.h>
 #include <rapidjson/reader.h>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <system_error>
-#include <thread>
 #include <type_traits>
 #include <unistd.h>
 #include <unordered_map>
@@ -3157,7 +3152,9 @@ private:
         std::size_t const begin = out.size();
         out.append(text.empty() ? std::string_view("null") : text);
         // Newlines separate the events of a frame. Within JSON text they are but white space.
-        std::replace(out.data() + begin, out.data() + out.size(), '\n', ' ');
+        for (char* c = out.data() + begin; c != out.data() + out.size(); ++c)
+            if (*c == '\n')
+                *c = ' ';
     }
 
     template <class Time>
@@ -4445,55 +4442,6 @@ struct no_extensions {
 
 }  // namespace polycast::inline v0::detail
 
-// ---- polycast/handshake/extension.hpp ----
-
-namespace polycast::inline v0 {
-
-/// A parameter of an extension: a name alone, or with a value.
-struct extension_parameter {
-    std::string name;
-    std::optional<std::string> value;  ///< quotes and escapes removed
-};
-
-/// One element of `Sec-WebSocket-Extensions`: what a client offers, in its order of preference, or a server chose.
-struct extension_offer {
-    std::string name;
-    std::vector<extension_parameter> parameters;
-};
-
-namespace detail {
-
-struct extension_list {
-    std::vector<extension_offer> offers{};
-
-    void extension(std::string_view name) { offers.push_back({std::string(name), {}}); }
-    void parameter(std::string_view name) { offers.back().parameters.push_back({std::string(name), {}}); }
-    void value(std::string_view text) { offers.back().parameters.back().value = std::string(text); }
-};
-
-}  // namespace detail
-
-/// Reads every `Sec-WebSocket-Extensions` field of `head`, as one list. Empty optional: malformed, which fails the
-/// connection.
-[[nodiscard]] inline std::optional<std::vector<extension_offer>> parse_extensions(http_fields const& head)
-{
-    detail::extension_list list;
-    if (!detail::read_extensions(head, list))
-        return {};
-    return std::move(list.offers);
-}
-
-/// The same of one field value.
-[[nodiscard]] inline std::optional<std::vector<extension_offer>> parse_extensions(std::string_view value)
-{
-    detail::extension_list list;
-    if (!detail::extension_reader(value, list).read())
-        return {};
-    return std::move(list.offers);
-}
-
-}  // namespace polycast::inline v0
-
 // ---- polycast/handshake/client_upgrade.hpp ----
 
 namespace polycast::inline v0 {
@@ -4508,21 +4456,61 @@ struct client_offer {
     header_list headers;     ///< cookies, credentials, `Origin`
 };
 
+namespace detail {
+
+/// Notes whether an extension is named that is not among those of `offered`, the value of a field.
+struct unoffered_extensions {
+    std::string_view offered;
+    bool found = false;
+
+    struct comparison {
+        std::string_view wanted;
+        bool found = false;
+        void extension(std::string_view name) noexcept { found = found || name == wanted; }
+        static void parameter(std::string_view) noexcept {}
+        static void value(std::string_view) noexcept {}
+    };
+    void extension(std::string_view name)
+    {
+        comparison names{name};
+        found = found || !extension_reader<comparison>(offered, names).read() || !names.found;
+    }
+    static void parameter(std::string_view) noexcept {}
+    static void value(std::string_view) noexcept {}
+};
+
+[[nodiscard]] inline bool well_formed_extensions(std::string_view text)
+{
+    no_extensions sink;
+    return extension_reader<no_extensions>(text, sink).read();
+}
+
+/// How often `token` stands in `tokens`.
+[[nodiscard]] inline std::size_t count_of(std::vector<std::string> const& tokens, std::string_view token) noexcept
+{
+    std::size_t count = 0;
+    for (std::string const& one : tokens)
+        count += one == token;
+    return count;
+}
+
+}  // namespace detail
+
 /// Writes the client's opening handshake (RFC 6455 §4.1) to `out`. `handshake_error::bad_request` if a part of `offer`
 /// cannot stand in a request, or a field is one that the handshake writes itself.
 [[nodiscard]] inline std::error_code make_request(client_offer const& offer, std::string& out)
 {
     std::string const key(offer.key.data(), offer.key.size());
     bool legal = detail::is_host(offer.host) && offer.target.starts_with('/') && detail::is_target(offer.target) &&
-                 is_websocket_key(key) && (offer.extensions.empty() || parse_extensions(offer.extensions));
+                 is_websocket_key(key) && (offer.extensions.empty() || detail::well_formed_extensions(offer.extensions));
     out = "GET " + offer.target + " HTTP/1.1\r\nHost: " + offer.host +
           "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key +
           "\r\n";
     if (!offer.subprotocols.empty()) {
         std::string list;
-        for (auto one = offer.subprotocols.begin(); one != offer.subprotocols.end(); ++one) {
-            legal = legal && detail::is_token(*one) && std::find(offer.subprotocols.begin(), one, *one) == one;
-            list.append(list.empty() ? "" : ", ").append(*one);
+        for (std::string const& one : offer.subprotocols) {
+            legal = legal && detail::is_token(one) && detail::count_of(offer.subprotocols, one) == 1;
+            list.append(list.empty() ? "" : ", ").append(one);
         }
         detail::append_field(out, "Sec-WebSocket-Protocol", list);
     }
@@ -4561,17 +4549,15 @@ struct client_offer {
     if (answer.count("Sec-WebSocket-Accept") != 1 ||
         answer.header("Sec-WebSocket-Accept") != std::string_view(wanted.data(), wanted.size()))
         return handshake_error::bad_accept;
-    auto const chosen = parse_extensions(answer);
-    if (!chosen)
-        return handshake_error::bad_response;
-    auto const offered = parse_extensions(offer.extensions);
-    for (extension_offer const& one : *chosen)
-        if (!offered || std::none_of(offered->begin(), offered->end(), [&](auto& o) { return o.name == one.name; }))
+    if (answer.count("Sec-WebSocket-Extensions") != 0) {
+        detail::unoffered_extensions unoffered{offer.extensions};
+        if (!detail::read_extensions(answer, unoffered))
+            return handshake_error::bad_response;
+        if (unoffered.found)
             return handshake_error::unoffered_extension;
-    auto const& tokens = offer.subprotocols;
-    std::size_t const named = answer.count("Sec-WebSocket-Protocol");
-    if (named > 1 || (named == 1 &&
-                      std::find(tokens.begin(), tokens.end(), answer.header("Sec-WebSocket-Protocol")) == tokens.end()))
+    }
+    if (std::size_t const named = answer.count("Sec-WebSocket-Protocol");
+        named > 1 || (named == 1 && detail::count_of(offer.subprotocols, answer.header("Sec-WebSocket-Protocol")) == 0))
         return handshake_error::unoffered_subprotocol;
     return {};
 }
@@ -5833,7 +5819,7 @@ struct client_heartbeat {
 /// What a client is told at run time.
 struct client_options {
     std::string url{};  ///< `ws://host:port/path?query`; the port may be left out (80), and the path
-    std::vector<std::pair<std::string, std::string>> headers{};  ///< added to the upgrade request
+    header_list headers{};  ///< added to the upgrade request
     std::string token{};     ///< sent as `Authorization: Bearer …`; empty: not sent
     backoff_options backoff{};
     bool reconnect = true;
@@ -5992,7 +5978,7 @@ public:
         std::lock_guard const lock(mutex_);
         connected_ = connected;
         handed_out_ = settled_;
-        under_way_.clear();
+        forget_under_way();
     }
     /// Appends messages to `wire`, which is empty or holds what does not come from here, as `encode(wire, entry)` does,
     /// until `enough_bytes` are there. Everything handed out before is settled. To be called until nothing comes: only
@@ -6020,12 +6006,14 @@ public:
     {
         std::size_t count = 0;
         std::size_t const before = settled_;
-        for (; !under_way_.empty() && under_way_.front().wire_end <= written; ++count) {
-            settled_ = under_way_.front().taken_end;
-            under_way_.pop_front();
+        while (first_ != under_way_.size() && under_way_[first_].wire_end <= written) {
+            settled_ = under_way_[first_++].taken_end;
+            ++count;
         }
         if (count == 0)
             return;
+        if (first_ == under_way_.size())
+            forget_under_way();
         std::lock_guard const lock(mutex_);
         held_bytes_ -= settled_ - before;
         held_count_ -= count;
@@ -6042,6 +6030,12 @@ private:
         std::size_t taken_end;
     };
 
+    void forget_under_way() noexcept
+    {
+        under_way_.clear();
+        first_ = 0;
+    }
+
     std::size_t const max_bytes_;
     std::size_t const max_unconnected_;
     mutable std::mutex mutex_;
@@ -6055,7 +6049,8 @@ private:
     byte_buffer taken_;
     std::size_t settled_ = 0;     // of taken_: the transport has it
     std::size_t handed_out_ = 0;  // of taken_: encoded into the wire buffer
-    std::deque<mark> under_way_;
+    std::vector<mark> under_way_;
+    std::size_t first_ = 0;  // of under_way_: those before it are settled
 };
 
 }  // namespace polycast::inline v0::detail
@@ -6123,13 +6118,15 @@ public:
     /// When to look again; nothing if neither a ping nor an end is ever due.
     [[nodiscard]] std::optional<std::chrono::nanoseconds> next(client_heartbeat const& options, time_point now) const
     {
-        using namespace std::chrono_literals;
-        std::optional<std::chrono::nanoseconds> due;
-        if (options.interval != 0ms)
-            due = pinged_ + options.interval - now;
-        if (options.timeout != 0ms)
-            due = std::min(due.value_or(options.timeout), heard_ + options.timeout - now);
-        return due ? std::max<std::chrono::nanoseconds>(*due, 1ms) : due;
+        bool const pings = options.interval.count() != 0;
+        bool const ends = options.timeout.count() != 0;
+        if (!pings && !ends)
+            return {};
+        std::chrono::nanoseconds const ping = pinged_ + options.interval - now;
+        std::chrono::nanoseconds const end = heard_ + options.timeout - now;
+        std::chrono::nanoseconds const due = pings && (!ends || ping < end) ? ping : end;
+        std::chrono::nanoseconds const soonest = std::chrono::milliseconds{1};
+        return due < soonest ? soonest : due;
     }
     [[nodiscard]] verdict look(client_heartbeat const& options, time_point now)
     {
@@ -6617,8 +6614,20 @@ public:
     {
         serial_ += serial_ == ~std::uint32_t{0} ? 2 : 1;
         of[static_cast<std::size_t>(l)] = serial_;
-        open_.push_back({h, l, serial_, shard.loop().now() + Shard::window_delay});
-        if (open_.size() == 1)
+        later_.push_back({h, l, serial_, shard.loop().now() + Shard::window_delay});
+        if (later_.size() == 1 && first_ == next_.size())
+            arm(shard);
+    }
+    /// The timer has ended.
+    void close_due(Shard& shard)
+    {
+        auto const now = shard.loop().now();
+        for (bring(); first_ != next_.size() && next_[first_].closes_at <= now; bring()) {
+            window const w = next_[first_++];
+            if (auto* const s = shard.find(w.of))
+                shard.out().window_closed(*s, w.l, w.serial);
+        }
+        if (first_ != next_.size())
             arm(shard);
     }
     /// The window was closed by count.
@@ -6638,22 +6647,24 @@ private:
 
     void arm(Shard& shard)
     {
-        timer_.start(open_.front().closes_at - shard.loop().now(), [this, &shard] {
-            typename Shard::turn_scope const scope(shard);
-            auto const now = shard.loop().now();
-            while (!open_.empty() && open_.front().closes_at <= now) {
-                auto const w = open_.front();
-                open_.pop_front();
-                if (auto* const s = shard.find(w.of))
-                    shard.out().window_closed(*s, w.l, w.serial);
-            }
-            if (!open_.empty())
-                arm(shard);
-        });
+        bring();
+        timer_.start(next_[first_].closes_at - shard.loop().now(), typename Shard::step{&shard, &Shard::close_windows});
+    }
+    /// When all of `next_` have closed, those that opened meanwhile are next.
+    void bring() noexcept
+    {
+        if (first_ != next_.size())
+            return;
+        next_.clear();
+        next_.swap(later_);
+        first_ = 0;
     }
 
     typename Shard::transport_type::timer timer_;
-    std::deque<window> open_;
+    // A queue of two vectors: what is taken from, and what is added to.
+    std::vector<window> next_;
+    std::vector<window> later_;
+    std::size_t first_ = 0;  ///< of `next_`
     std::uint32_t serial_ = 0;
 };
 
@@ -6977,7 +6988,7 @@ concept has_connector = requires(typename T::connector& c, endpoint const& to) {
 ///
 /// | Expression                     | Meaning                                                                          |
 /// |--------------------------------|----------------------------------------------------------------------------------|
-/// | `T::threaded`                  | true: a shard is a thread that calls `loop.run()`; false: somebody else turns it  |
+/// | `T::threaded`                  | true: a shard has a thread, `loop.launch()`, `loop.join()`; false: others turn it |
 /// | `t.wall_now()`                 | calendar time of a `T`; from any thread                                          |
 /// | `loop.post(f)`                 | calls `f()` once on the loop, after what is ready now; from any thread            |
 /// | `loop.run()`, `loop.stop()`    | handles until stopped; `stop` from any thread                                     |
@@ -7281,7 +7292,7 @@ private:
     std::chrono::milliseconds next_delay(unsigned failures)
     {
         auto const delay = backoff_delay(options_.backoff, failures, loop_.random());
-        return std::max(delay, std::chrono::milliseconds{1});
+        return delay.count() > 0 ? delay : std::chrono::milliseconds{1};
     }
     void wait(std::chrono::milliseconds delay)
     {
@@ -7553,6 +7564,24 @@ struct tcp {
             context_.get_executor().post(std::forward<F>(f), std::allocator<void>());
         }
         void run() { context_.run(); }
+        /// `run` on a thread of its own. Throws `std::system_error` if there can be none.
+        void launch()
+        {
+            // Not std::thread: its header costs every user's compiler more than this one call does.
+            auto const entry = [](void* l) -> void* {
+                static_cast<loop*>(l)->run();
+                return nullptr;
+            };
+            if (int const error = ::pthread_create(&thread_, nullptr, entry, this))
+                throw std::system_error(error, std::generic_category(), "polycast: no thread for a shard");
+            launched_ = true;
+        }
+        /// Waits for that thread to end. Any thread but that one; nothing to wait for is fine.
+        void join()
+        {
+            if (std::exchange(launched_, false))
+                ::pthread_join(thread_, nullptr);
+        }
         void stop() { context_.stop(); }
 
         [[nodiscard]] std::chrono::steady_clock::time_point now() const noexcept
@@ -7584,6 +7613,8 @@ struct tcp {
         std::unique_ptr<termination> termination_;
         std::array<std::uint64_t, 64> random_{};
         std::size_t random_left_ = 0;
+        ::pthread_t thread_{};
+        bool launched_ = false;
     };
 
     class stream {
@@ -7687,20 +7718,21 @@ struct tcp {
 
     class notifier {
     public:
-        explicit notifier(loop& l) : event_(std::make_shared<descriptor>(l.context().get_executor(), opened())) {}
+        explicit notifier(loop& l)
+            : event_(std::make_shared<socket>(l.context().get_executor(), protocol::v4(), opened()))
+        {
+        }
         notifier(notifier const&) = delete;
         ~notifier() { event_->close(); }
 
         template <class Handler>
         void wait(Handler&& handler)
         {
-            event_->async_wait(descriptor::wait_read,
-                               [h = std::forward<Handler>(handler), event = event_](std::error_code ec) mutable {
-                                   std::uint64_t count;
-                                   if (!ec && event->is_open() &&
-                                       ::read(event->native_handle(), &count, sizeof count) > 0)
-                                       h();
-                               });
+            event_->async_wait(socket::wait_read, [h = std::forward<Handler>(handler), event = event_](std::error_code ec) mutable {
+                std::uint64_t count;
+                if (!ec && event->is_open() && ::read(event->native_handle(), &count, sizeof count) > 0)
+                    h();
+            });
         }
         void notify()
         {
@@ -7709,7 +7741,6 @@ struct tcp {
         }
 
     private:
-        using descriptor = asio::posix::basic_stream_descriptor<executor>;
         static int opened()
         {
             int const fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -7717,7 +7748,8 @@ struct tcp {
                 throw std::system_error(errno, std::generic_category(), "polycast: eventfd");
             return fd;
         }
-        std::shared_ptr<descriptor> event_;
+        // An eventfd. It is only waited on, for which a socket does; Asio's descriptors would be a second set of services.
+        std::shared_ptr<socket> event_;
     };
 
     class acceptor {
@@ -8039,6 +8071,11 @@ static_assert(compression_policy<zstd<>>);
 #endif
 #ifndef POLYCAST_WITH_HIREDIS
 #define POLYCAST_WITH_HIREDIS 0
+#endif
+
+// The transport for tests, which no program pays for that does not ask: 1 adds `transport::simulated`.
+#ifndef POLYCAST_WITH_SIMULATION
+#define POLYCAST_WITH_SIMULATION 0
 #endif
 
 // ---- polycast/outbox/encode.hpp ----
@@ -9839,32 +9876,18 @@ public:
     template <class Event>
     outcome emit(session_type& s, Event const& event, envelope_head const& head)
     {
-        constexpr lane l = event_lane<Event>;
-        if (writes_directly(s, l))
-            return emit_directly(s, event, head, l);
-        encoded<C> frames;
-        if (encode_event<C>(frames, head, event, [&](std::size_t p) { return p == s.profile_; }, shard_.counter()))
+        byte_buffer& text = encode_scratch();
+        if (C::serializer::encode(text, head, event))
             return outcome::refused;
-        return enqueue(s, frames[s.profile_], l, event_critical<Event>);
+        shard_.observe().count(metric::encodes, 1);
+        return emit_encoded(s, text.view(), event_lane<Event>, event_critical<Event>);
     }
     /// To one session, as it is.
     outcome send(session_type& s, std::string_view payload, opcode op)
     {
-        if (!writes_directly(s, lane::normal))
-            return enqueue(s, shared_frame::message(op, payload), lane::normal, false);
-        if (payload.size() + direct_.size() > shard_.options().max_outbox_bytes)
-            return over_budget(s, false);
-        bool const by_reference = payload.size() >= gather_at_bytes;
-        char* const at = direct_.prepare(max_header_bytes + (by_reference ? 0 : payload.size()));
-        auto const header = encode_header(at, {.op = op, .payload_bytes = payload.size()});
-        direct_.commit(header);
-        count(s, header + payload.size());
-        if (by_reference) {
-            write_directly(s, payload);
-            return s.box_.empty() ? outcome::delivered : outcome::queued;
-        }
-        direct_.append(payload);
-        return directly_written(s, lane::normal);
+        if (writes_directly(s, lane::normal))
+            return emit_directly(s, payload, op, lane::normal, false);
+        return enqueue(s, shared_frame::message(op, payload), lane::normal, false);
     }
     /// Queues a frame in a lane; the batching policy says when it is written.
     outcome enqueue(session_type& s, frame_ref const& frame, lane l, bool critical)
@@ -9886,14 +9909,12 @@ public:
             mark_dirty(s);
             break;
         case flush_time::window:
-            if constexpr (joined_lanes != 0) {
-                if (s.box_.waiting(l) >= C::batching::window_messages) {
-                    windows_.forget(s.windows_, l);
-                    s.due_ |= mask_of(l);
-                    mark_dirty(s);
-                } else if (s.box_.waiting(l) == 1) {
-                    windows_.open(shard_, s.handle_, s.windows_, l);
-                }
+            if (s.box_.waiting(l) >= C::batching::window_messages) {
+                windows_.forget(s.windows_, l);
+                s.due_ |= mask_of(l);
+                mark_dirty(s);
+            } else if (s.box_.waiting(l) == 1) {
+                windows_.open(shard_, s.handle_, s.windows_, l);
             }
             break;
         }
@@ -9905,6 +9926,7 @@ public:
         s.box_.push(nodes_, outbox::control, shared_frame::verbatim({wire.data(), wire.size()}));
         mark_dirty(s);
     }
+    void close_windows() { windows_.close_due(shard_); }
     void window_closed(session_type& s, lane l, std::uint32_t serial)
     {
         if (!windows_.matches(s.windows_, l, serial))
@@ -9985,52 +10007,41 @@ private:
     {
         return direct_owner_ == &s && s.box_.empty() && !s.blocked_ && C::batching::when(l) != flush_time::window;
     }
-    template <class Event>
-    outcome emit_directly(session_type& s, Event const& event, envelope_head const& head, lane l)
+    outcome emit_encoded(session_type& s, std::string_view text, lane l, bool critical)
     {
-        // The header's length depends on the payload's: leave room for the longest, then close the gap.
-        constexpr std::size_t gap = max_header_bytes;
-        auto const start = direct_.size();
-        static_cast<void>(direct_.prepare(gap));
-        direct_.commit(gap);
+        bool joinable = true;
         opcode op = C::serializer::frame_opcode;
-        if (encode_directly(s, event, head, op)) {
-            direct_.truncate(start);
-            return outcome::refused;
-        }
-        auto const payload = direct_.size() - start - gap;
-        if (direct_.size() > shard_.options().max_outbox_bytes) {
-            direct_.truncate(start);
-            return over_budget(s, event_critical<Event>);
-        }
-        char* const at = direct_.data() + start;
-        auto const header = encode_header(at, {.op = op, .payload_bytes = payload});
-        std::memmove(at + header, at + gap, payload);
-        direct_.truncate(start + header + payload);
-        count(s, header + payload);
-        return directly_written(s, l);
-    }
-    template <class Event>
-    std::error_code encode_directly(session_type& s, Event const& event, envelope_head const& head, opcode& op)
-    {
-        shard_.observe().count(metric::encodes, 1);
         if constexpr (C::compression::compresses)
             if (s.profile_ == compressed_profile) {
-                byte_buffer& text = encode_scratch();
-                if (auto const ec = C::serializer::encode(text, head, event))
-                    return ec;
-                C::compression::compress(direct_, text.view());
+                packed_.clear();
+                C::compression::compress(packed_, text);
                 shard_.observe().count(metric::compressions, 1);
+                text = packed_.view();
                 op = opcode::binary;
-                return {};
+                joinable = false;
             }
-        return C::serializer::encode(direct_, head, event);
+        if (writes_directly(s, l))
+            return emit_directly(s, text, op, l, critical);
+        auto const frame = shared_frame::message(op, text);
+        if (joinable)
+            frame->mark_joinable();
+        return enqueue(s, frame, l, critical);
     }
-    outcome directly_written(session_type& s, lane l)
+    /// Beside what this turn has already written to `s`. Large payloads are not copied: they leave at once.
+    outcome emit_directly(session_type& s, std::string_view payload, opcode op, lane l, bool critical)
     {
-        if (C::batching::when(l) != flush_time::now && direct_.size() < write_directly_at_bytes)
+        if (payload.size() + direct_.size() > shard_.options().max_outbox_bytes)
+            return over_budget(s, critical);
+        bool const by_reference = payload.size() >= gather_at_bytes;
+        char* const at = direct_.prepare(max_header_bytes + (by_reference ? 0 : payload.size()));
+        auto const header = encode_header(at, {.op = op, .payload_bytes = payload.size()});
+        direct_.commit(header);
+        count(s, header + payload.size());
+        if (!by_reference)
+            direct_.append(payload);
+        if (!by_reference && C::batching::when(l) != flush_time::now && direct_.size() < write_directly_at_bytes)
             return outcome::queued;
-        write_directly(s);
+        write_directly(s, by_reference ? payload : std::string_view());
         return s.box_.empty() ? outcome::delivered : outcome::queued;
     }
     /// Writes the direct buffer, and `tail` behind it without copying it; what does not fit is kept in the outbox.
@@ -10090,6 +10101,7 @@ private:
     writer writer_;
     windows<Shard> windows_;
     byte_buffer direct_;
+    byte_buffer packed_;
     session_type* direct_owner_ = nullptr;
     std::vector<handle> dirty_;
     std::vector<handle> flushing_;
@@ -10125,17 +10137,6 @@ public:
     shard(shard const&) = delete;
 
     // --- for the server --------------------------------------------------------------------------------------------
-
-    /// Runs the loop on a thread of its own, until it stops.
-    void start_thread()
-    {
-        thread_ = std::thread([this] { loop_.run(); });
-    }
-    void join_thread()
-    {
-        if (thread_.joinable())
-            thread_.join();
-    }
 
     [[nodiscard]] std::uint16_t listening_port() const { return acceptor_.port(); }
 
@@ -10387,14 +10388,19 @@ public:
         void operator()(std::error_code ec) const { for_writing ? on->writable(of, ec) : on->readable(of, ec); }
     };
 
-private:
     /// What the loop is to do next: one type for all, for the same reason.
     struct step {
         shard* on;
         void (shard::*what)();
         void operator()() const { (on->*what)(); }
     };
+    void close_windows()
+    {
+        turn_scope const scope(*this);
+        out_.close_windows();
+    }
 
+private:
     void accept()
     {
         acceptor_.accept([this](std::error_code ec, typename transport_type::stream connected) {
@@ -10554,7 +10560,6 @@ private:
     bool turn_wanted_ = false;
     bool taking_mail_ = false;
     bool draining_ = false;
-    std::thread thread_;
 };
 
 }  // namespace polycast::inline v0::detail
@@ -10619,7 +10624,7 @@ public:
         port_->set_open(true);
         if constexpr (transport::threaded)
             for (auto& s : shards_)
-                s->start_thread();
+                s->loop().launch();
     }
     /// `start`, then serves until `stop` or, where the transport has signals, SIGINT or SIGTERM; then drains. `ready()`
     /// is called once the port is open. Throws what `start` throws.
@@ -10650,8 +10655,9 @@ public:
     /// Returns when all shards have ended. Not from a handler.
     void wait()
     {
-        for (auto& s : shards_)
-            s->join_thread();
+        if constexpr (transport::threaded)
+            for (auto& s : shards_)
+                s->loop().join();
     }
 
     /// The real port, after `start`.
@@ -10726,6 +10732,16 @@ private:
 }  // namespace polycast::inline v0
 
 // ---- polycast/transport/simulated_task.hpp ----
+
+#if POLYCAST_WITH_SIMULATION
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <system_error>
+#include <type_traits>
+#include <utility>
 
 namespace polycast::inline v0::transport {
 
@@ -10854,7 +10870,23 @@ private:
 
 }  // namespace polycast::inline v0::transport
 
+#endif  // POLYCAST_WITH_SIMULATION
+
 // ---- polycast/transport/simulated_schedule.hpp ----
+
+#if POLYCAST_WITH_SIMULATION
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
 
 namespace polycast::inline v0::transport {
 
@@ -11061,7 +11093,25 @@ private:
 
 }  // namespace polycast::inline v0::transport
 
+#endif  // POLYCAST_WITH_SIMULATION
+
 // ---- polycast/transport/simulated_network.hpp ----
+
+#if POLYCAST_WITH_SIMULATION
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
 
 namespace polycast::inline v0::transport {
 
@@ -11313,7 +11363,11 @@ inline void simulated_network::answer_connect(std::uint64_t id, simulated_wait c
 
 }  // namespace polycast::inline v0::transport
 
+#endif  // POLYCAST_WITH_SIMULATION
+
 // ---- polycast/transport/simulated_traffic.hpp ----
+
+#if POLYCAST_WITH_SIMULATION
 
 namespace polycast::inline v0::transport {
 
@@ -11577,7 +11631,11 @@ inline std::vector<connection_info> simulated_network::connections() const
 
 }  // namespace polycast::inline v0::transport
 
+#endif  // POLYCAST_WITH_SIMULATION
+
 // ---- polycast/transport/simulated_world.hpp ----
+
+#if POLYCAST_WITH_SIMULATION
 
 namespace polycast::inline v0::transport {
 
@@ -11722,7 +11780,20 @@ private:
 
 }  // namespace polycast::inline v0::transport
 
+#endif  // POLYCAST_WITH_SIMULATION
+
 // ---- polycast/transport/simulated.hpp ----
+
+#if POLYCAST_WITH_SIMULATION
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <system_error>
+#include <type_traits>
+#include <utility>
 
 namespace polycast::inline v0::transport {
 
@@ -11998,6 +12069,8 @@ private:
 static_assert(transport_policy<simulated>);
 
 }  // namespace polycast::inline v0::transport
+
+#endif  // POLYCAST_WITH_SIMULATION
 
 // ---- polycast/version.hpp ----
 

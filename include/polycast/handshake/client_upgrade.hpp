@@ -3,11 +3,10 @@
 #include <polycast/handshake/accept_key.hpp>
 #include <polycast/handshake/answer.hpp>
 #include <polycast/handshake/error.hpp>
-#include <polycast/handshake/extension.hpp>
+#include <polycast/handshake/extension_grammar.hpp>
 #include <polycast/handshake/fields.hpp>
 #include <polycast/handshake/head.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -26,21 +25,61 @@ struct client_offer {
     header_list headers;     ///< cookies, credentials, `Origin`
 };
 
+namespace detail {
+
+/// Notes whether an extension is named that is not among those of `offered`, the value of a field.
+struct unoffered_extensions {
+    std::string_view offered;
+    bool found = false;
+
+    struct comparison {
+        std::string_view wanted;
+        bool found = false;
+        void extension(std::string_view name) noexcept { found = found || name == wanted; }
+        static void parameter(std::string_view) noexcept {}
+        static void value(std::string_view) noexcept {}
+    };
+    void extension(std::string_view name)
+    {
+        comparison names{name};
+        found = found || !extension_reader<comparison>(offered, names).read() || !names.found;
+    }
+    static void parameter(std::string_view) noexcept {}
+    static void value(std::string_view) noexcept {}
+};
+
+[[nodiscard]] inline bool well_formed_extensions(std::string_view text)
+{
+    no_extensions sink;
+    return extension_reader<no_extensions>(text, sink).read();
+}
+
+/// How often `token` stands in `tokens`.
+[[nodiscard]] inline std::size_t count_of(std::vector<std::string> const& tokens, std::string_view token) noexcept
+{
+    std::size_t count = 0;
+    for (std::string const& one : tokens)
+        count += one == token;
+    return count;
+}
+
+}  // namespace detail
+
 /// Writes the client's opening handshake (RFC 6455 §4.1) to `out`. `handshake_error::bad_request` if a part of `offer`
 /// cannot stand in a request, or a field is one that the handshake writes itself.
 [[nodiscard]] inline std::error_code make_request(client_offer const& offer, std::string& out)
 {
     std::string const key(offer.key.data(), offer.key.size());
     bool legal = detail::is_host(offer.host) && offer.target.starts_with('/') && detail::is_target(offer.target) &&
-                 is_websocket_key(key) && (offer.extensions.empty() || parse_extensions(offer.extensions));
+                 is_websocket_key(key) && (offer.extensions.empty() || detail::well_formed_extensions(offer.extensions));
     out = "GET " + offer.target + " HTTP/1.1\r\nHost: " + offer.host +
           "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key +
           "\r\n";
     if (!offer.subprotocols.empty()) {
         std::string list;
-        for (auto one = offer.subprotocols.begin(); one != offer.subprotocols.end(); ++one) {
-            legal = legal && detail::is_token(*one) && std::find(offer.subprotocols.begin(), one, *one) == one;
-            list.append(list.empty() ? "" : ", ").append(*one);
+        for (std::string const& one : offer.subprotocols) {
+            legal = legal && detail::is_token(one) && detail::count_of(offer.subprotocols, one) == 1;
+            list.append(list.empty() ? "" : ", ").append(one);
         }
         detail::append_field(out, "Sec-WebSocket-Protocol", list);
     }
@@ -79,17 +118,15 @@ struct client_offer {
     if (answer.count("Sec-WebSocket-Accept") != 1 ||
         answer.header("Sec-WebSocket-Accept") != std::string_view(wanted.data(), wanted.size()))
         return handshake_error::bad_accept;
-    auto const chosen = parse_extensions(answer);
-    if (!chosen)
-        return handshake_error::bad_response;
-    auto const offered = parse_extensions(offer.extensions);
-    for (extension_offer const& one : *chosen)
-        if (!offered || std::none_of(offered->begin(), offered->end(), [&](auto& o) { return o.name == one.name; }))
+    if (answer.count("Sec-WebSocket-Extensions") != 0) {
+        detail::unoffered_extensions unoffered{offer.extensions};
+        if (!detail::read_extensions(answer, unoffered))
+            return handshake_error::bad_response;
+        if (unoffered.found)
             return handshake_error::unoffered_extension;
-    auto const& tokens = offer.subprotocols;
-    std::size_t const named = answer.count("Sec-WebSocket-Protocol");
-    if (named > 1 || (named == 1 &&
-                      std::find(tokens.begin(), tokens.end(), answer.header("Sec-WebSocket-Protocol")) == tokens.end()))
+    }
+    if (std::size_t const named = answer.count("Sec-WebSocket-Protocol");
+        named > 1 || (named == 1 && detail::count_of(offer.subprotocols, answer.header("Sec-WebSocket-Protocol")) == 0))
         return handshake_error::unoffered_subprotocol;
     return {};
 }

@@ -18,7 +18,6 @@
 #include <polycast/session/tokens.hpp>
 #include <polycast/transport/policy.hpp>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -291,7 +290,7 @@ private:
     std::chrono::milliseconds next_delay(unsigned failures)
     {
         auto const delay = backoff_delay(options_.backoff, failures, loop_.random());
-        return std::max(delay, std::chrono::milliseconds{1});
+        return delay.count() > 0 ? delay : std::chrono::milliseconds{1};
     }
     void wait(std::chrono::milliseconds delay)
     {

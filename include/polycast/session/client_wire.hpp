@@ -6,7 +6,6 @@
 #include <polycast/frame/opcode.hpp>
 #include <polycast/session/client_options.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -75,13 +74,15 @@ public:
     /// When to look again; nothing if neither a ping nor an end is ever due.
     [[nodiscard]] std::optional<std::chrono::nanoseconds> next(client_heartbeat const& options, time_point now) const
     {
-        using namespace std::chrono_literals;
-        std::optional<std::chrono::nanoseconds> due;
-        if (options.interval != 0ms)
-            due = pinged_ + options.interval - now;
-        if (options.timeout != 0ms)
-            due = std::min(due.value_or(options.timeout), heard_ + options.timeout - now);
-        return due ? std::max<std::chrono::nanoseconds>(*due, 1ms) : due;
+        bool const pings = options.interval.count() != 0;
+        bool const ends = options.timeout.count() != 0;
+        if (!pings && !ends)
+            return {};
+        std::chrono::nanoseconds const ping = pinged_ + options.interval - now;
+        std::chrono::nanoseconds const end = heard_ + options.timeout - now;
+        std::chrono::nanoseconds const due = pings && (!ends || ping < end) ? ping : end;
+        std::chrono::nanoseconds const soonest = std::chrono::milliseconds{1};
+        return due < soonest ? soonest : due;
     }
     [[nodiscard]] verdict look(client_heartbeat const& options, time_point now)
     {

@@ -39,32 +39,18 @@ public:
     template <class Event>
     outcome emit(session_type& s, Event const& event, envelope_head const& head)
     {
-        constexpr lane l = event_lane<Event>;
-        if (writes_directly(s, l))
-            return emit_directly(s, event, head, l);
-        encoded<C> frames;
-        if (encode_event<C>(frames, head, event, [&](std::size_t p) { return p == s.profile_; }, shard_.counter()))
+        byte_buffer& text = encode_scratch();
+        if (C::serializer::encode(text, head, event))
             return outcome::refused;
-        return enqueue(s, frames[s.profile_], l, event_critical<Event>);
+        shard_.observe().count(metric::encodes, 1);
+        return emit_encoded(s, text.view(), event_lane<Event>, event_critical<Event>);
     }
     /// To one session, as it is.
     outcome send(session_type& s, std::string_view payload, opcode op)
     {
-        if (!writes_directly(s, lane::normal))
-            return enqueue(s, shared_frame::message(op, payload), lane::normal, false);
-        if (payload.size() + direct_.size() > shard_.options().max_outbox_bytes)
-            return over_budget(s, false);
-        bool const by_reference = payload.size() >= gather_at_bytes;
-        char* const at = direct_.prepare(max_header_bytes + (by_reference ? 0 : payload.size()));
-        auto const header = encode_header(at, {.op = op, .payload_bytes = payload.size()});
-        direct_.commit(header);
-        count(s, header + payload.size());
-        if (by_reference) {
-            write_directly(s, payload);
-            return s.box_.empty() ? outcome::delivered : outcome::queued;
-        }
-        direct_.append(payload);
-        return directly_written(s, lane::normal);
+        if (writes_directly(s, lane::normal))
+            return emit_directly(s, payload, op, lane::normal, false);
+        return enqueue(s, shared_frame::message(op, payload), lane::normal, false);
     }
     /// Queues a frame in a lane; the batching policy says when it is written.
     outcome enqueue(session_type& s, frame_ref const& frame, lane l, bool critical)
@@ -184,52 +170,41 @@ private:
     {
         return direct_owner_ == &s && s.box_.empty() && !s.blocked_ && C::batching::when(l) != flush_time::window;
     }
-    template <class Event>
-    outcome emit_directly(session_type& s, Event const& event, envelope_head const& head, lane l)
+    outcome emit_encoded(session_type& s, std::string_view text, lane l, bool critical)
     {
-        // The header's length depends on the payload's: leave room for the longest, then close the gap.
-        constexpr std::size_t gap = max_header_bytes;
-        auto const start = direct_.size();
-        static_cast<void>(direct_.prepare(gap));
-        direct_.commit(gap);
+        bool joinable = true;
         opcode op = C::serializer::frame_opcode;
-        if (encode_directly(s, event, head, op)) {
-            direct_.truncate(start);
-            return outcome::refused;
-        }
-        auto const payload = direct_.size() - start - gap;
-        if (direct_.size() > shard_.options().max_outbox_bytes) {
-            direct_.truncate(start);
-            return over_budget(s, event_critical<Event>);
-        }
-        char* const at = direct_.data() + start;
-        auto const header = encode_header(at, {.op = op, .payload_bytes = payload});
-        std::memmove(at + header, at + gap, payload);
-        direct_.truncate(start + header + payload);
-        count(s, header + payload);
-        return directly_written(s, l);
-    }
-    template <class Event>
-    std::error_code encode_directly(session_type& s, Event const& event, envelope_head const& head, opcode& op)
-    {
-        shard_.observe().count(metric::encodes, 1);
         if constexpr (C::compression::compresses)
             if (s.profile_ == compressed_profile) {
-                byte_buffer& text = encode_scratch();
-                if (auto const ec = C::serializer::encode(text, head, event))
-                    return ec;
-                C::compression::compress(direct_, text.view());
+                packed_.clear();
+                C::compression::compress(packed_, text);
                 shard_.observe().count(metric::compressions, 1);
+                text = packed_.view();
                 op = opcode::binary;
-                return {};
+                joinable = false;
             }
-        return C::serializer::encode(direct_, head, event);
+        if (writes_directly(s, l))
+            return emit_directly(s, text, op, l, critical);
+        auto const frame = shared_frame::message(op, text);
+        if (joinable)
+            frame->mark_joinable();
+        return enqueue(s, frame, l, critical);
     }
-    outcome directly_written(session_type& s, lane l)
+    /// Beside what this turn has already written to `s`. Large payloads are not copied: they leave at once.
+    outcome emit_directly(session_type& s, std::string_view payload, opcode op, lane l, bool critical)
     {
-        if (C::batching::when(l) != flush_time::now && direct_.size() < write_directly_at_bytes)
+        if (payload.size() + direct_.size() > shard_.options().max_outbox_bytes)
+            return over_budget(s, critical);
+        bool const by_reference = payload.size() >= gather_at_bytes;
+        char* const at = direct_.prepare(max_header_bytes + (by_reference ? 0 : payload.size()));
+        auto const header = encode_header(at, {.op = op, .payload_bytes = payload.size()});
+        direct_.commit(header);
+        count(s, header + payload.size());
+        if (!by_reference)
+            direct_.append(payload);
+        if (!by_reference && C::batching::when(l) != flush_time::now && direct_.size() < write_directly_at_bytes)
             return outcome::queued;
-        write_directly(s);
+        write_directly(s, by_reference ? payload : std::string_view());
         return s.box_.empty() ? outcome::delivered : outcome::queued;
     }
     /// Writes the direct buffer, and `tail` behind it without copying it; what does not fit is kept in the outbox.
@@ -289,6 +264,7 @@ private:
     writer writer_;
     windows<Shard> windows_;
     byte_buffer direct_;
+    byte_buffer packed_;
     session_type* direct_owner_ = nullptr;
     std::vector<handle> dirty_;
     std::vector<handle> flushing_;

@@ -21,7 +21,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -51,17 +50,6 @@ public:
     shard(shard const&) = delete;
 
     // --- for the server --------------------------------------------------------------------------------------------
-
-    /// Runs the loop on a thread of its own, until it stops.
-    void start_thread()
-    {
-        thread_ = std::thread([this] { loop_.run(); });
-    }
-    void join_thread()
-    {
-        if (thread_.joinable())
-            thread_.join();
-    }
 
     [[nodiscard]] std::uint16_t listening_port() const { return acceptor_.port(); }
 
@@ -485,7 +473,6 @@ private:
     bool turn_wanted_ = false;
     bool taking_mail_ = false;
     bool draining_ = false;
-    std::thread thread_;
 };
 
 }  // namespace polycast::inline v0::detail

@@ -26,24 +26,20 @@ public:
     {
         serial_ += serial_ == ~std::uint32_t{0} ? 2 : 1;
         of[static_cast<std::size_t>(l)] = serial_;
-        open_.push_back({h, l, serial_, shard.loop().now() + Shard::window_delay});
-        if (open_.size() - first_ == 1)
+        later_.push_back({h, l, serial_, shard.loop().now() + Shard::window_delay});
+        if (later_.size() == 1 && first_ == next_.size())
             arm(shard);
     }
     /// The timer has ended.
     void close_due(Shard& shard)
     {
         auto const now = shard.loop().now();
-        while (first_ != open_.size() && open_[first_].closes_at <= now) {
-            window const w = open_[first_++];
+        for (bring(); first_ != next_.size() && next_[first_].closes_at <= now; bring()) {
+            window const w = next_[first_++];
             if (auto* const s = shard.find(w.of))
                 shard.out().window_closed(*s, w.l, w.serial);
         }
-        if (first_ > open_.size() / 2) {
-            open_.erase(open_.begin(), open_.begin() + static_cast<std::ptrdiff_t>(first_));
-            first_ = 0;
-        }
-        if (!open_.empty())
+        if (first_ != next_.size())
             arm(shard);
     }
     /// The window was closed by count.
@@ -63,12 +59,24 @@ private:
 
     void arm(Shard& shard)
     {
-        timer_.start(open_[first_].closes_at - shard.loop().now(), typename Shard::step{&shard, &Shard::close_windows});
+        bring();
+        timer_.start(next_[first_].closes_at - shard.loop().now(), typename Shard::step{&shard, &Shard::close_windows});
+    }
+    /// When all of `next_` have closed, those that opened meanwhile are next.
+    void bring() noexcept
+    {
+        if (first_ != next_.size())
+            return;
+        next_.clear();
+        next_.swap(later_);
+        first_ = 0;
     }
 
     typename Shard::transport_type::timer timer_;
-    std::vector<window> open_;  ///< from `first_` on
-    std::size_t first_ = 0;
+    // A queue of two vectors: what is taken from, and what is added to.
+    std::vector<window> next_;
+    std::vector<window> later_;
+    std::size_t first_ = 0;  ///< of `next_`
     std::uint32_t serial_ = 0;
 };
 

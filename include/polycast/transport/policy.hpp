@@ -118,7 +118,7 @@ concept has_connector = requires(typename T::connector& c, endpoint const& to) {
 ///
 /// | Expression                     | Meaning                                                                          |
 /// |--------------------------------|----------------------------------------------------------------------------------|
-/// | `T::threaded`                  | true: a shard is a thread that calls `loop.run()`; false: somebody else turns it  |
+/// | `T::threaded`                  | true: a shard has a thread, `loop.launch()`, `loop.join()`; false: others turn it |
 /// | `t.wall_now()`                 | calendar time of a `T`; from any thread                                          |
 /// | `loop.post(f)`                 | calls `f()` once on the loop, after what is ready now; from any thread            |
 /// | `loop.run()`, `loop.stop()`    | handles until stopped; `stop` from any thread                                     |

@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -63,6 +64,24 @@ struct tcp {
             context_.get_executor().post(std::forward<F>(f), std::allocator<void>());
         }
         void run() { context_.run(); }
+        /// `run` on a thread of its own. Throws `std::system_error` if there can be none.
+        void launch()
+        {
+            // Not std::thread: its header costs every user's compiler more than this one call does.
+            auto const entry = [](void* l) -> void* {
+                static_cast<loop*>(l)->run();
+                return nullptr;
+            };
+            if (int const error = ::pthread_create(&thread_, nullptr, entry, this))
+                throw std::system_error(error, std::generic_category(), "polycast: no thread for a shard");
+            launched_ = true;
+        }
+        /// Waits for that thread to end. Any thread but that one; nothing to wait for is fine.
+        void join()
+        {
+            if (std::exchange(launched_, false))
+                ::pthread_join(thread_, nullptr);
+        }
         void stop() { context_.stop(); }
 
         [[nodiscard]] std::chrono::steady_clock::time_point now() const noexcept
@@ -94,6 +113,8 @@ struct tcp {
         std::unique_ptr<termination> termination_;
         std::array<std::uint64_t, 64> random_{};
         std::size_t random_left_ = 0;
+        ::pthread_t thread_{};
+        bool launched_ = false;
     };
 
     class stream {
