@@ -46,10 +46,16 @@ public:
     using emitter_type = basic_emitter<C>;
     using session_type = session<App, C>;
 
-    /// Throws `std::system_error` (`invalid_argument`) if an option is out of range.
-    explicit basic_server(server_options options = {}, App app = {}, transport const& t = default_transport())
-        : options_(std::move(options)), app_(std::move(app)),
-          port_(std::make_shared<detail::port<C>>(checked_shards(options_.shards), t)), epoch_(random_name(t))
+    /// Throws `std::system_error` (`invalid_argument`) that lists every option that is out of range.
+    explicit basic_server(server_options options = {}, App app = {})
+        requires std::default_initializable<transport>
+        : basic_server(std::move(options), std::move(app), transport())
+    {
+    }
+    /// For a transport that needs a value, such as `simulated{world}`.
+    basic_server(server_options options, App app, transport const& t)
+        : options_(checked(std::move(options))), app_(std::move(app)),
+          port_(std::make_shared<detail::port<C>>(options_.shards, t)), epoch_(random_name(t))
     {
         for (std::uint32_t i = 0; i < options_.shards; ++i)
             shards_.push_back(std::make_unique<shard_type>(i, t, options_, app_, port_, epoch_));
@@ -78,7 +84,8 @@ public:
             at = s->listening_port();
         }
         listening_port_ = at;
-        port_->set_open(true);
+        if (!stopping_)
+            port_->set_open(true);
         if constexpr (transport::threaded)
             for (auto& s : shards_)
                 s->loop().launch();
@@ -95,6 +102,8 @@ public:
         if constexpr (!transport::threaded)
             shards_[0]->loop().run();
         wait();
+        if constexpr (requires { shards_[0]->loop().forget_termination(); })
+            shards_[0]->loop().forget_termination();
         finish();
     }
     void run()
@@ -105,6 +114,7 @@ public:
     /// `drain_timeout`. From any thread; may be called again.
     void stop()
     {
+        stopping_ = true;
         port_->set_open(false);
         for (auto& s : shards_)
             s->post_drain();
@@ -144,18 +154,11 @@ public:
 private:
     using shard_type = detail::shard<App, C>;
 
-    static transport default_transport()
+    static server_options checked(server_options&& options)
     {
-        static_assert(std::default_initializable<transport>,
-                      "polycast: this transport needs a value: server{options, app, transport}.");
-        return transport();
-    }
-    static std::uint32_t checked_shards(std::uint32_t shards)
-    {
-        if (shards == 0 || shards > max_shards)
-            throw std::system_error(std::make_error_code(std::errc::invalid_argument),
-                                    "polycast: options.shards is " + std::to_string(shards) + ", but must be 1 to 64");
-        return shards;
+        if (auto const found = faults(options); !found.empty())
+            throw std::system_error(std::make_error_code(std::errc::invalid_argument), "polycast: server_options: " + found);
+        return std::move(options);
     }
     /// Tells this run of the server from others.
     static std::string random_name(transport const& t)
@@ -183,6 +186,7 @@ private:
     std::string const epoch_;
     std::vector<std::unique_ptr<shard_type>> shards_;
     std::uint16_t listening_port_ = 0;
+    std::atomic<bool> stopping_ = false;
     bool finished_ = false;
 };
 

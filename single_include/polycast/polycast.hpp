@@ -850,6 +850,12 @@ enum class opcode : std::uint8_t {
 /// (RFC 6455 §5.1).
 enum class role : std::uint8_t { server, client };
 
+/// A whole message that an application may send: text or binary.
+[[nodiscard]] constexpr bool is_data(opcode op) noexcept
+{
+    return op == opcode::text || op == opcode::binary;
+}
+
 /// Control frames may stand between the fragments of a message (RFC 6455 §5.5).
 [[nodiscard]] constexpr bool is_control(opcode op) noexcept
 {
@@ -5756,7 +5762,8 @@ public:
     }
     bool ping(std::span<char> payload)
     {
-        if (link_.phase_ == Link::phase::open)
+        // A server that pings and does not read is not answered for ever.
+        if (link_.phase_ == Link::phase::open && link_.wire_.first().size() < max_waiting_bytes)
             link_.wire_.first().append(pong_frame({payload.data(), payload.size()}, link_.fresh_key()).view());
         return true;
     }
@@ -5784,6 +5791,7 @@ public:
 
 private:
     using serializer = typename Link::serializer;
+    static constexpr std::size_t max_waiting_bytes = 16 * 1024;
     static constexpr std::uint64_t max_invited_delay_ms = 3'600'000;
 
     Link& link_;
@@ -6314,6 +6322,7 @@ class frame_queue {
 public:
     [[nodiscard]] bool empty() const noexcept { return head_ == nullptr; }
     [[nodiscard]] frame_node* front() const noexcept { return head_; }
+    [[nodiscard]] frame_node* back() const noexcept { return head_ == nullptr ? nullptr : tail_; }
     void push_back(frame_node* node) noexcept
     {
         node->next = nullptr;
@@ -6361,6 +6370,19 @@ public:
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return queued_bytes_; }
     /// Frames in one lane.
     [[nodiscard]] std::uint32_t waiting(lane l) const noexcept { return waiting_[queue_of(l)]; }
+
+    [[nodiscard]] std::uint32_t waiting_control() const noexcept { return waiting_[control]; }
+    /// Puts `frame` in the place of the newest control frame, if that is a `kind`.
+    [[nodiscard]] bool replace_last_control(frame_ref const& frame, opcode kind) noexcept
+    {
+        detail::frame_node* const last = queues_[control].back();
+        if (last == nullptr || (static_cast<unsigned char>(last->frame->wire().front()) & 0xF) != static_cast<unsigned>(kind))
+            return false;
+        queued_bytes_ += frame->wire_bytes();
+        queued_bytes_ -= last->frame->wire_bytes();
+        last->frame = frame;
+        return true;
+    }
 
     void push(detail::node_pool& pool, std::size_t queue, frame_ref frame)
     {
@@ -6421,24 +6443,31 @@ public:
     void count_in(std::size_t bytes) noexcept { queued_bytes_ += bytes; }
     void count_out(std::size_t bytes) noexcept { queued_bytes_ -= bytes; }
 
-    /// Drops what has not begun to be written; a frame that has must end before another may follow.
+    /// Drops the lanes. Control frames stay, and a frame that is half written, which must end before another follows.
     void drop_waiting(detail::node_pool& pool) noexcept
     {
-        for (std::size_t q = 0; q < queue_count; ++q) {
-            while (!queues_[q].empty())
-                pool.give_back(queues_[q].pop_front());
-            waiting_[q] = 0;
-        }
-        queued_bytes_ = partial().size();
+        for (std::size_t q = control + 1; q < queue_count; ++q)
+            drop_queue(q, pool);
     }
     /// Drops everything.
     void clear(detail::node_pool& pool) noexcept
     {
         partial_ = {};
         drop_waiting(pool);
+        drop_queue(control, pool);
+        queued_bytes_ = 0;
     }
 
 private:
+    void drop_queue(std::size_t q, detail::node_pool& pool) noexcept
+    {
+        while (!queues_[q].empty()) {
+            queued_bytes_ -= queues_[q].front()->frame->wire_bytes();
+            pool.give_back(queues_[q].pop_front());
+        }
+        waiting_[q] = 0;
+    }
+
     std::array<detail::frame_queue, queue_count> queues_{};
     std::size_t queued_bytes_ = 0;
     std::array<std::uint32_t, queue_count> waiting_{};
@@ -6556,9 +6585,10 @@ private:
     void remove(membership const& m)
     {
         group& g = *m.in;
-        Session* const last = g.members.back();
-        g.members[m.index] = last;
-        find_membership(*last, g)->index = m.index;
+        if (Session* const last = g.members.back(); m.index + 1 != g.members.size()) {
+            g.members[m.index] = last;
+            find_membership(*last, g)->index = m.index;
+        }
         g.members.pop_back();
         if (g.members.empty())
             groups_.erase(groups_.find(g.name));
@@ -6749,6 +6779,7 @@ public:
     bool join(std::string_view room)
         requires C::isolation::reaches_rooms
     {
+        shard_->take_mail();  // what was emitted to the room before is not for a later member
         return is_open() && shard_->rooms().join(*this, room);
     }
     [[nodiscard]] bool is_member(std::string_view room) const
@@ -6760,6 +6791,7 @@ public:
     bool leave(std::string_view room)
         requires C::isolation::reaches_rooms
     {
+        shard_->take_mail();  // what was emitted to the room before still arrives
         return shard_->rooms().leave(*this, room);
     }
     /// The members of a room: `to_room("lobby").emit(event)`, `.except(handle)` leaves one out. Where the isolation
@@ -7376,7 +7408,9 @@ private:
             guarded([&] { app_.closed(session_, info); });
         if (stays_ended || stop_asked_ || !options_.reconnect)
             return finish();
-        auto delay = next_delay(0);
+        // Let in and at once shown out is no success: the server is full (1013).
+        turned_away_ = info.by_peer && info.code == close_code::try_again_later ? turned_away_ + 1 : 0;
+        auto delay = next_delay(turned_away_ == 0 ? 0 : turned_away_ - 1);
         if (bye_)
             delay = bye_->first + std::chrono::milliseconds(
                         loop_.random() % (static_cast<std::uint64_t>((bye_->second - bye_->first).count()) + 1));
@@ -7510,6 +7544,7 @@ private:
     bool send_queued_first_ = false;
     bool final_ = false;
     unsigned failures_ = 0;
+    unsigned turned_away_ = 0;  ///< closed with 1013, in a row
     std::uint64_t attempt_ = 0;
     client_pulse pulse_;
     std::optional<std::pair<std::chrono::milliseconds, std::chrono::milliseconds>> bye_;
@@ -7603,6 +7638,7 @@ struct tcp {
         /// process at a time; what was done on these signals before is done again when this loop is gone.
         template <class F>
         void on_termination(F f);
+        void forget_termination() noexcept;
         [[nodiscard]] asio::io_context& context() noexcept { return context_; }
 
     private:
@@ -7811,10 +7847,13 @@ struct tcp::loop::termination {
     {
         current = this;
         struct sigaction action = {};
-        action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second signal kills, as the impatient expect
         action.sa_handler = [](int) {
-            if (termination* const t = current)
+            int const error = errno;
+            if (termination* const t = current) {
+                t->restore();  // a second signal does what it did before: kill, as the impatient expect
                 t->wake.notify();
+            }
+            errno = error;
         };
         ::sigaction(SIGINT, &action, &before[0]);
         ::sigaction(SIGTERM, &action, &before[1]);
@@ -7822,9 +7861,13 @@ struct tcp::loop::termination {
     termination(termination const&) = delete;
     ~termination()
     {
+        restore();
+        current = nullptr;
+    }
+    void restore() noexcept
+    {
         ::sigaction(SIGINT, &before[0], nullptr);
         ::sigaction(SIGTERM, &before[1], nullptr);
-        current = nullptr;
     }
     notifier wake;
     struct sigaction before[2];
@@ -7832,6 +7875,7 @@ struct tcp::loop::termination {
 };
 inline tcp::loop::loop(tcp const&) {}
 inline tcp::loop::~loop() = default;
+inline void tcp::loop::forget_termination() noexcept { termination_.reset(); }
 
 template <class F>
 void tcp::loop::on_termination(F f)
@@ -8032,6 +8076,9 @@ struct zstd {
         if (!context)
             throw std::bad_alloc{};
         ZSTD_DCtx_reset(context.get(), ZSTD_reset_session_only);
+        // A frame may not ask for more window than the message may have bytes.
+        int const window = static_cast<int>(std::bit_width(max_bytes));
+        ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, window < 10 ? 10 : window > 27 ? 27 : window);
         // The size that a frame claims is not believed: memory grows with what really comes out.
         ZSTD_inBuffer from{in.data(), in.size(), 0};
         std::size_t made = 0;
@@ -8250,7 +8297,7 @@ public:
     /// On the shard: the session in `slot` is open now (0: none is).
     void set(std::uint32_t slot, std::uint32_t generation)
     {
-        auto& place = blocks_[slot / block_size % blocks_.size()];
+        auto& place = blocks_[slot / block_size];
         block* b = place.load(std::memory_order_relaxed);
         if (b == nullptr) {
             b = new block{};
@@ -8261,14 +8308,14 @@ public:
     /// From any thread.
     [[nodiscard]] bool open(handle h) const noexcept
     {
-        block const* const b = blocks_[h.slot / block_size % blocks_.size()].load(std::memory_order_acquire);
+        block const* const b = blocks_[h.slot / block_size].load(std::memory_order_acquire);
         return b != nullptr && h && (*b)[h.slot % block_size].load(std::memory_order_acquire) == h.generation;
     }
 
 private:
-    static constexpr std::size_t block_size = 1024;
+    static constexpr std::size_t block_size = 8192;
     using block = std::array<std::atomic<std::uint32_t>, block_size>;
-    std::array<std::atomic<block*>, 128> blocks_{};  // 131,072 slots; a process has fewer descriptors than that
+    std::array<std::atomic<block*>, (1U << 24) / block_size> blocks_{};  // as many slots as a handle can name
 };
 
 }  // namespace polycast::inline v0::detail
@@ -8464,6 +8511,8 @@ template <class C, class Event>
 template <class C>
 [[nodiscard]] sent post_message(port<C>& to, posted<C>&& p, std::string_view payload, opcode op)
 {
+    if (!is_data(op))
+        return {outcome::refused, 0, 0, 0};
     auto const mask = to.is_open() ? shards_for(to, p) : 0;
     if (mask == 0)
         return {};
@@ -8852,6 +8901,9 @@ struct server_options {
 
     std::uint32_t max_connections = 100;           ///< in all; 0: no cap. The newcomer is closed with 1013
     std::uint32_t max_connections_per_user = 0;    ///< 0: what the isolation policy says
+    std::size_t max_unopened = 4096;  ///< per shard: sockets before their opening or after their end; more are shut
+    std::size_t max_rooms_per_session = 1000;  ///< that a client may join; its own user counts as one
+    std::size_t max_room_name_bytes = 256;     ///< that a client may join
     std::size_t max_message_bytes = 64 * 1024;     ///< a longer message is closed with 1009 before it is read
     std::size_t max_outbox_bytes = 1024 * 1024;    ///< per session; beyond it `outcome::over_budget`
     std::size_t max_mailbox_emissions = 64 * 1024; ///< per shard, emitted by other threads and not yet fanned out
@@ -8866,6 +8918,26 @@ struct server_options {
     std::chrono::milliseconds drain_timeout = std::chrono::seconds(5);  ///< `stop()` gives sessions this long to end
     std::chrono::milliseconds tick = std::chrono::seconds(1);           ///< how finely the above are kept
 };
+
+/// What is impossible in `o`, one sentence each; empty if all is well.
+[[nodiscard]] inline std::string faults(server_options const& o)
+{
+    std::string found;
+    auto const check = [&](bool fine, char const* sentence) {
+        if (!fine)
+            found.append(found.empty() ? "" : "; ").append(sentence);
+    };
+    check(o.shards >= 1 && o.shards <= 64, "shards must be 1 to 64");
+    check(o.tick.count() > 0, "tick must be above 0");
+    check(o.read_buffer_bytes >= 1024, "read_buffer_bytes must be 1024 or more");
+    check(o.max_message_bytes > 0, "max_message_bytes must be above 0");
+    check(o.max_outbox_bytes > 0, "max_outbox_bytes must be above 0");
+    check(o.max_mailbox_emissions > 0, "max_mailbox_emissions must be above 0");
+    check(o.max_unopened > 0, "max_unopened must be above 0");
+    check(o.heartbeat.interval.count() >= 0 && o.heartbeat.timeout.count() > 0, "heartbeat times must not be negative");
+    check(o.heartbeat.misses_allowed < 255, "heartbeat.misses_allowed must be below 255");
+    return found;
+}
 
 }  // namespace polycast::inline v0
 
@@ -8929,8 +9001,11 @@ public:
         return s.generation == k.generation && (k.generation & 1) != 0 ? s.get() : nullptr;
     }
 
+    /// A key that finds nothing is ignored.
     void erase(key k) noexcept
     {
+        if (find(k) == nullptr)
+            return;
         slot& s = at(k.slot);
         s.get()->~T();
         ++s.generation;
@@ -9039,6 +9114,8 @@ public:
     /// Sends a message as it is.
     sent send(std::string_view payload, opcode op = opcode::text) &&
     {
+        if (!is_data(op))
+            return {outcome::refused, 0, 0, 0};
         return deliver([&] {
             to_.lane_ = lane::normal;
             to_.frames = encode_message<C>(payload, op);
@@ -9205,7 +9282,7 @@ struct inbound {
     bool ping(std::span<char> payload)
     {
         if (s.phase_ == phase::open || s.phase_ == phase::greeting)
-            shard.out().control(s, pong_frame({payload.data(), payload.size()}).view());
+            shard.out().pong(s, pong_frame({payload.data(), payload.size()}).view());
         return true;
     }
     bool pong(std::span<char> payload)
@@ -9329,8 +9406,9 @@ private:
         bool const first = s.phase_ == phase::greeting;
         if (first)
             s.phase_ = phase::open;
-        answer(e, hello);
-        if (first)
+        // Past the mailbox: nothing may come before it.
+        static_cast<void>(shard.out().emit(s, hello, envelope_head{.id_json = e.id}));
+        if (first && s.phase_ == phase::open)
             opening<Shard>::begin(shard, s);
     }
 
@@ -9369,15 +9447,18 @@ private:
     void join(envelope const& e)
     {
         if constexpr (C::isolation::reaches_rooms) {
+            auto const& options = shard.options();
+            if (e.room.empty() || e.room.size() > options.max_room_name_bytes)
+                return answer(e, control::error_reply{"bad_field", "room: missing, or longer than is allowed"});
+            if (s.groups.size() >= options.max_rooms_per_session && !s.is_member(e.room))
+                return answer(e, control::error_reply{"overloaded", "a member of too many rooms"});
             bool allowed = C::isolation::clients_join_freely;
             if constexpr (has_may_join<typename Shard::app_type, session_type>)
                 if (!shard.guarded([&] { allowed = shard.app().may_join(s, e.room); }))
                     allowed = false;
-            if (e.room.empty())
-                return answer(e, control::error_reply{"bad_field", "room: missing"});
             if (!allowed)
                 return answer(e, control::error_reply{"forbidden", "this room is not open to you"});
-            shard.rooms().join(s, e.room);
+            s.join(e.room);
             answer(e, control::ok{.room = e.room});
         } else {
             answer(e, control::error_reply{"no_such_room", "there are no rooms here"});
@@ -9386,7 +9467,7 @@ private:
     void leave(envelope const& e)
     {
         if constexpr (C::isolation::reaches_rooms)
-            if (shard.rooms().leave(s, e.room))
+            if (s.leave(e.room))
                 return answer(e, control::ok{.room = e.room});
         answer(e, control::error_reply{"not_joined", "not a member of this room"});
     }
@@ -9601,7 +9682,10 @@ private:
         auto const checked = check_upgrade(asked);
         if (!checked.accepted())
             return refuse(shard, s, checked.refusal);
-        if (verdict const v = shard.guard().admit(asked); !v.admitted)
+        verdict v;
+        if (!shard.guarded([&] { v = shard.guard().admit(asked); }))
+            return refuse(shard, s, refusal(503, "who may connect cannot be told now"));
+        if (!v.admitted)
             return refuse(shard, s, refusal(v.status, v.reason));
         identity who;
         if constexpr (has_identify<app_type>) {
@@ -9895,8 +9979,8 @@ public:
         if (s.phase_ != phase::open)
             return outcome::gone;
         auto const bytes = frame->wire_bytes();
-        if (s.box_.queued_bytes() + bytes > shard_.options().max_outbox_bytes)
-            return over_budget(s, critical);
+        if (s.box_.queued_bytes() + bytes > shard_.options().max_outbox_bytes && !makes_room(s, bytes))
+            return s.phase_ == phase::open ? over_budget(s, critical) : outcome::gone;
         s.box_.push(nodes_, outbox::queue_of(l), frame);
         count(s, bytes);
         switch (C::batching::when(l)) {
@@ -9909,7 +9993,9 @@ public:
             mark_dirty(s);
             break;
         case flush_time::window:
-            if (s.box_.waiting(l) >= C::batching::window_messages) {
+            // By bytes as well: what is held back must not keep the session from being read.
+            if (s.box_.waiting(l) >= C::batching::window_messages ||
+                s.box_.queued_bytes() > shard_.options().max_outbox_bytes / 4) {
                 windows_.forget(s.windows_, l);
                 s.due_ |= mask_of(l);
                 mark_dirty(s);
@@ -9927,6 +10013,17 @@ public:
         mark_dirty(s);
     }
     void close_windows() { windows_.close_due(shard_); }
+    /// RFC 6455 §5.5.3: a pong may answer the newest ping only. To a peer that pings and does not read, one waits.
+    void pong(session_type& s, std::string_view wire)
+    {
+        if (s.box_.waiting_control() >= max_waiting_pongs)
+            flush(s);
+        if (s.phase_ == phase::dead)
+            return;
+        auto frame = shared_frame::verbatim({wire.data(), wire.size()});
+        if (s.box_.waiting_control() < max_waiting_pongs || !s.box_.replace_last_control(frame, opcode::pong))
+            control(s, wire);
+    }
     void window_closed(session_type& s, lane l, std::uint32_t serial)
     {
         if (!windows_.matches(s.windows_, l, serial))
@@ -9955,11 +10052,15 @@ public:
             write_directly(s);
         if (s.blocked_ || s.phase_ == phase::dead)
             return;
+        auto const before = s.box_.queued_bytes();
         do {
             lane_mask const due = s.due_ | control_only;
             switch (writer_.flush(s.box_, s.stream_, due, joined_lanes, nodes_, shard_.observe())) {
             case flushed::failed: return shard_.kill(s);
-            case flushed::blocked: return wait_writable(s);
+            case flushed::blocked:
+                if (s.box_.queued_bytes() < before)
+                    shard_.progress(s);
+                return wait_writable(s);
             case flushed::drained: s.due_ = 0; break;
             }
         } while (closes(s));
@@ -9993,6 +10094,7 @@ public:
     }
 
 private:
+    static constexpr std::size_t max_waiting_pongs = 16;
     static constexpr std::size_t gather_at_bytes = 8 * 1024;
     static constexpr std::size_t write_directly_at_bytes = 256 * 1024;
     static constexpr lane_mask joined_lanes = [] {
@@ -10067,6 +10169,13 @@ private:
         direct_.clear();
     }
 
+    /// The cap is for what the peer does not take, not for what has not been offered to it yet.
+    [[nodiscard]] bool makes_room(session_type& s, std::size_t bytes)
+    {
+        s.due_ = all_lanes;
+        flush(s);
+        return s.phase_ == phase::open && s.box_.queued_bytes() + bytes <= shard_.options().max_outbox_bytes;
+    }
     void wait_writable(session_type& s)
     {
         s.blocked_ = true;
@@ -10142,7 +10251,15 @@ public:
 
     void listen(std::uint16_t port, std::error_code& ec)
     {
-        acceptor_.listen({options_.address, port}, {.share_port = options_.shards > 1}, ec);
+        bool const shares = options_.shards > 1;
+        if (shares && index_ == 0) {
+            // A port that is shared can be shared with a stranger: see first whether it is free.
+            acceptor_.listen({options_.address, port}, {}, ec);
+            acceptor_.close();
+            if (ec)
+                return;
+        }
+        acceptor_.listen({options_.address, port}, {.share_port = shares}, ec);
         if (ec)
             return;
         swept_at_ = now_ = loop_.now();
@@ -10159,6 +10276,7 @@ public:
         turn_scope const scope(*this);
         if (std::exchange(draining_, true))
             return;
+        take_mail();  // what was emitted before the stop is sent before the goodbye
         acceptor_.close();
         pause_.start(options_.drain_timeout, step{this, &shard::pause_over});
         sessions_.for_each([this](session_type& s, auto) {
@@ -10174,6 +10292,7 @@ public:
     /// When the loop has ended: whoever is left is gone.
     void abandon()
     {
+        take_mail();
         sessions_.for_each([this](session_type& s, auto) { kill(s); });
         run_turn();
         observer_.count(metric::gone, port_->mailboxes[index_].close());
@@ -10195,6 +10314,8 @@ public:
     {
         if (s.phase_ != phase::open)
             return outcome::gone;
+        if (!is_data(op))
+            return outcome::refused;
         take_mail();
         return out_.send(s, payload, op);
     }
@@ -10209,6 +10330,7 @@ public:
     /// Closes behind what is queued; waits for the peer's close frame, with a deadline.
     void close(session_type& s, close_code code, std::string_view reason)
     {
+        take_mail();  // what was emitted before goes out before
         if (s.phase_ != phase::open && s.phase_ != phase::greeting)
             return;
         owe_close(s, code, reason);
@@ -10269,6 +10391,7 @@ public:
     void admitted(session_type& s)
     {
         s.admitted_ = true;
+        ++open_;
         port_->profiles.raise(s.profile_);
         port_->alive[index_].set(s.handle_.slot, s.handle_.generation);
         if (!s.user_.empty())
@@ -10316,6 +10439,12 @@ public:
         dead_.push_back(s.handle_);
         want_turn();
     }
+    /// A peer that takes what waits for it is not out of time.
+    void progress(session_type& s)
+    {
+        if (s.phase_ == phase::closing || s.phase_ == phase::draining)
+            s.deadline_ = now_ + options_.close_timeout;
+    }
     /// Everything due has been written.
     void drained(session_type& s)
     {
@@ -10341,20 +10470,32 @@ public:
         if (!std::exchange(turn_wanted_, true))
             loop_.post(step{this, &shard::run_turn});
     }
-    /// Fans out what other threads, or other emitters on this one, have posted.
-    void take_mail()
+    /// Fans out what other threads, or other emitters on this one, have posted: at least `max_bytes` of it if there is
+    /// as much. The rest waits for another turn, so that what was fanned out can be written first.
+    void take_mail(std::size_t max_bytes = ~std::size_t{0})
     {
-        while (!taking_mail_ && port_->mailboxes[index_].any()) {
-            taking_mail_ = true;
-            port_->mailboxes[index_].take(mail_);
-            for (posted<C> const& p : mail_) {
-                observer_.count(metric::emissions_taken, 1);
-                if (fan_out_local(*this, p).receivers == 0)
-                    observer_.count(metric::gone, 1);
+        if (std::exchange(taking_mail_, true))
+            return;
+        std::size_t taken = 0;
+        for (; taken < max_bytes && has_mail(); ++mail_at_) {
+            if (mail_at_ == mail_.size()) {
+                mail_.clear();
+                mail_at_ = 0;
+                port_->mailboxes[index_].take(mail_);
             }
-            mail_.clear();
-            taking_mail_ = false;
+            posted<C> const& p = mail_[mail_at_];
+            taken += p.bytes();
+            observer_.count(metric::emissions_taken, 1);
+            if (fan_out_local(*this, p).receivers == 0)
+                observer_.count(metric::gone, 1);
         }
+        if (mail_at_ == mail_.size()) {
+            mail_.clear();
+            mail_at_ = 0;
+        }
+        taking_mail_ = false;
+        if (has_mail())
+            want_turn();
     }
 
     /// Everything that runs on the loop runs inside one of these: it names the shard for emitters, and takes the mail at
@@ -10369,7 +10510,7 @@ public:
         turn_scope(turn_scope const&) = delete;
         ~turn_scope()
         {
-            shard_.take_mail();
+            shard_.take_mail(mail_a_turn_bytes);
             port_type::current_port() = port_before_;
             port_type::current_shard() = shard_before_;
         }
@@ -10401,6 +10542,12 @@ public:
     }
 
 private:
+    static constexpr std::size_t mail_a_turn_bytes = 256 * 1024;
+
+    [[nodiscard]] bool has_mail() const noexcept
+    {
+        return mail_at_ != mail_.size() || port_->mailboxes[index_].any();
+    }
     void accept()
     {
         acceptor_.accept([this](std::error_code ec, typename transport_type::stream connected) {
@@ -10412,6 +10559,8 @@ private:
                 pause_.start(std::chrono::milliseconds(100), step{this, &shard::pause_over});
                 return;
             }
+            if (sessions_.size() - open_ >= options_.max_unopened)
+                return accept();  // `connected` is closed: too many have not opened, or not ended, already
             session_type& s = sessions_.emplace(*this, std::move(connected));
             s.opened_at_ = s.active_at_ = now_;
             enter(s, phase::handshake, options_.handshake_timeout);
@@ -10505,6 +10654,7 @@ private:
         port_->users.release(s.user_, index_);
         if (!s.admitted_)
             return;
+        --open_;
         group_registry<session_type>::leave_all(s);
         port_->profiles.lower(s.profile_);
         observer_.count(metric::closed, 1);
@@ -10555,6 +10705,8 @@ private:
     std::vector<end> ended_;
     std::vector<handle> dead_;
     std::vector<posted<C>> mail_;
+    std::size_t mail_at_ = 0;  ///< the first of `mail_` that has not been fanned out
+    std::size_t open_ = 0;     ///< sessions that were opened and not yet seen off
     time_point now_{};
     time_point swept_at_{};
     bool turn_wanted_ = false;
@@ -10589,10 +10741,16 @@ public:
     using emitter_type = basic_emitter<C>;
     using session_type = session<App, C>;
 
-    /// Throws `std::system_error` (`invalid_argument`) if an option is out of range.
-    explicit basic_server(server_options options = {}, App app = {}, transport const& t = default_transport())
-        : options_(std::move(options)), app_(std::move(app)),
-          port_(std::make_shared<detail::port<C>>(checked_shards(options_.shards), t)), epoch_(random_name(t))
+    /// Throws `std::system_error` (`invalid_argument`) that lists every option that is out of range.
+    explicit basic_server(server_options options = {}, App app = {})
+        requires std::default_initializable<transport>
+        : basic_server(std::move(options), std::move(app), transport())
+    {
+    }
+    /// For a transport that needs a value, such as `simulated{world}`.
+    basic_server(server_options options, App app, transport const& t)
+        : options_(checked(std::move(options))), app_(std::move(app)),
+          port_(std::make_shared<detail::port<C>>(options_.shards, t)), epoch_(random_name(t))
     {
         for (std::uint32_t i = 0; i < options_.shards; ++i)
             shards_.push_back(std::make_unique<shard_type>(i, t, options_, app_, port_, epoch_));
@@ -10621,7 +10779,8 @@ public:
             at = s->listening_port();
         }
         listening_port_ = at;
-        port_->set_open(true);
+        if (!stopping_)
+            port_->set_open(true);
         if constexpr (transport::threaded)
             for (auto& s : shards_)
                 s->loop().launch();
@@ -10638,6 +10797,8 @@ public:
         if constexpr (!transport::threaded)
             shards_[0]->loop().run();
         wait();
+        if constexpr (requires { shards_[0]->loop().forget_termination(); })
+            shards_[0]->loop().forget_termination();
         finish();
     }
     void run()
@@ -10648,6 +10809,7 @@ public:
     /// `drain_timeout`. From any thread; may be called again.
     void stop()
     {
+        stopping_ = true;
         port_->set_open(false);
         for (auto& s : shards_)
             s->post_drain();
@@ -10687,18 +10849,11 @@ public:
 private:
     using shard_type = detail::shard<App, C>;
 
-    static transport default_transport()
+    static server_options checked(server_options&& options)
     {
-        static_assert(std::default_initializable<transport>,
-                      "polycast: this transport needs a value: server{options, app, transport}.");
-        return transport();
-    }
-    static std::uint32_t checked_shards(std::uint32_t shards)
-    {
-        if (shards == 0 || shards > max_shards)
-            throw std::system_error(std::make_error_code(std::errc::invalid_argument),
-                                    "polycast: options.shards is " + std::to_string(shards) + ", but must be 1 to 64");
-        return shards;
+        if (auto const found = faults(options); !found.empty())
+            throw std::system_error(std::make_error_code(std::errc::invalid_argument), "polycast: server_options: " + found);
+        return std::move(options);
     }
     /// Tells this run of the server from others.
     static std::string random_name(transport const& t)
@@ -10726,6 +10881,7 @@ private:
     std::string const epoch_;
     std::vector<std::unique_ptr<shard_type>> shards_;
     std::uint16_t listening_port_ = 0;
+    std::atomic<bool> stopping_ = false;
     bool finished_ = false;
 };
 

@@ -3,6 +3,8 @@
 #include <polycast/handshake/request.hpp>
 #include <polycast/handshake/upgrade.hpp>
 
+#include "../support/extensions.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 #include <array>
@@ -31,12 +33,12 @@ std::error_code outcome_of(std::string const& head, client_offer const& offer = 
     return verify_response(read.value, offer);
 }
 
-accept_value const accept = accept_key("dGhlIHNhbXBsZSBub25jZQ==");
+accept_value const right_key = accept_key("dGhlIHNhbXBsZSBub25jZQ==");
 
 /// A good answer, with `from` replaced by `to`.
 std::string answer(std::string_view from = "", std::string_view to = "")
 {
-    std::string head = switching_response(accept, "chat");
+    std::string head = switching_response(right_key, "chat");
     if (!from.empty()) {
         BOOST_REQUIRE(head.find(from) != std::string::npos);
         head.replace(head.find(from), from.size(), to);
@@ -108,7 +110,7 @@ BOOST_AUTO_TEST_CASE(a_client_fails_a_wrong_answer)  // RFC 6455 §4.1
                 handshake_error::unoffered_subprotocol));
     BOOST_TEST(
         (outcome_of(answer("Protocol: chat", "Protocol: chat, superchat")) == handshake_error::unoffered_subprotocol));
-    BOOST_TEST((outcome_of(switching_response(accept, "", "permessage-deflate")) == handshake_error::unoffered_extension));
+    BOOST_TEST((outcome_of(switching_response(right_key, "", "permessage-deflate")) == handshake_error::unoffered_extension));
     BOOST_TEST((outcome_of(answer("Upgrade: websocket", "Upgrade: websocket\r\nSec-WebSocket-Extensions: ;")) ==
                 handshake_error::bad_response));
     BOOST_TEST(!outcome_of(answer("Upgrade: websocket", "upgrade: WEBSOCKET")));

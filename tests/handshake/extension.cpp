@@ -1,4 +1,4 @@
-#include <polycast/handshake/extension.hpp>
+#include "../support/extensions.hpp"
 
 #include <boost/test/unit_test.hpp>
 

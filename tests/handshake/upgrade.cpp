@@ -1,6 +1,6 @@
 #include <polycast/handshake/upgrade.hpp>
 
-#include <polycast/handshake/extension.hpp>
+#include "../support/extensions.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -2,6 +2,7 @@
 
 #include <polycast/compression/policy.hpp>
 
+#include <bit>
 #include <memory>
 #include <new>
 
@@ -43,6 +44,9 @@ struct zstd {
         if (!context)
             throw std::bad_alloc{};
         ZSTD_DCtx_reset(context.get(), ZSTD_reset_session_only);
+        // A frame may not ask for more window than the message may have bytes.
+        int const window = static_cast<int>(std::bit_width(max_bytes));
+        ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, window < 10 ? 10 : window > 27 ? 27 : window);
         // The size that a frame claims is not believed: memory grows with what really comes out.
         ZSTD_inBuffer from{in.data(), in.size(), 0};
         std::size_t made = 0;

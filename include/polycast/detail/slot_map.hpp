@@ -64,8 +64,11 @@ public:
         return s.generation == k.generation && (k.generation & 1) != 0 ? s.get() : nullptr;
     }
 
+    /// A key that finds nothing is ignored.
     void erase(key k) noexcept
     {
+        if (find(k) == nullptr)
+            return;
         slot& s = at(k.slot);
         s.get()->~T();
         ++s.generation;

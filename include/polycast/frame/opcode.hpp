@@ -18,6 +18,12 @@ enum class opcode : std::uint8_t {
 /// (RFC 6455 §5.1).
 enum class role : std::uint8_t { server, client };
 
+/// A whole message that an application may send: text or binary.
+[[nodiscard]] constexpr bool is_data(opcode op) noexcept
+{
+    return op == opcode::text || op == opcode::binary;
+}
+
 /// Control frames may stand between the fragments of a message (RFC 6455 §5.5).
 [[nodiscard]] constexpr bool is_control(opcode op) noexcept
 {

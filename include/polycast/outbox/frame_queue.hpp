@@ -50,6 +50,7 @@ class frame_queue {
 public:
     [[nodiscard]] bool empty() const noexcept { return head_ == nullptr; }
     [[nodiscard]] frame_node* front() const noexcept { return head_; }
+    [[nodiscard]] frame_node* back() const noexcept { return head_ == nullptr ? nullptr : tail_; }
     void push_back(frame_node* node) noexcept
     {
         node->next = nullptr;

@@ -33,6 +33,19 @@ public:
     /// Frames in one lane.
     [[nodiscard]] std::uint32_t waiting(lane l) const noexcept { return waiting_[queue_of(l)]; }
 
+    [[nodiscard]] std::uint32_t waiting_control() const noexcept { return waiting_[control]; }
+    /// Puts `frame` in the place of the newest control frame, if that is a `kind`.
+    [[nodiscard]] bool replace_last_control(frame_ref const& frame, opcode kind) noexcept
+    {
+        detail::frame_node* const last = queues_[control].back();
+        if (last == nullptr || (static_cast<unsigned char>(last->frame->wire().front()) & 0xF) != static_cast<unsigned>(kind))
+            return false;
+        queued_bytes_ += frame->wire_bytes();
+        queued_bytes_ -= last->frame->wire_bytes();
+        last->frame = frame;
+        return true;
+    }
+
     void push(detail::node_pool& pool, std::size_t queue, frame_ref frame)
     {
         auto const bytes = frame->wire_bytes();
@@ -92,24 +105,31 @@ public:
     void count_in(std::size_t bytes) noexcept { queued_bytes_ += bytes; }
     void count_out(std::size_t bytes) noexcept { queued_bytes_ -= bytes; }
 
-    /// Drops what has not begun to be written; a frame that has must end before another may follow.
+    /// Drops the lanes. Control frames stay, and a frame that is half written, which must end before another follows.
     void drop_waiting(detail::node_pool& pool) noexcept
     {
-        for (std::size_t q = 0; q < queue_count; ++q) {
-            while (!queues_[q].empty())
-                pool.give_back(queues_[q].pop_front());
-            waiting_[q] = 0;
-        }
-        queued_bytes_ = partial().size();
+        for (std::size_t q = control + 1; q < queue_count; ++q)
+            drop_queue(q, pool);
     }
     /// Drops everything.
     void clear(detail::node_pool& pool) noexcept
     {
         partial_ = {};
         drop_waiting(pool);
+        drop_queue(control, pool);
+        queued_bytes_ = 0;
     }
 
 private:
+    void drop_queue(std::size_t q, detail::node_pool& pool) noexcept
+    {
+        while (!queues_[q].empty()) {
+            queued_bytes_ -= queues_[q].front()->frame->wire_bytes();
+            pool.give_back(queues_[q].pop_front());
+        }
+        waiting_[q] = 0;
+    }
+
     std::array<detail::frame_queue, queue_count> queues_{};
     std::size_t queued_bytes_ = 0;
     std::array<std::uint32_t, queue_count> waiting_{};

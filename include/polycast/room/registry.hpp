@@ -93,9 +93,10 @@ private:
     void remove(membership const& m)
     {
         group& g = *m.in;
-        Session* const last = g.members.back();
-        g.members[m.index] = last;
-        find_membership(*last, g)->index = m.index;
+        if (Session* const last = g.members.back(); m.index + 1 != g.members.size()) {
+            g.members[m.index] = last;
+            find_membership(*last, g)->index = m.index;
+        }
         g.members.pop_back();
         if (g.members.empty())
             groups_.erase(groups_.find(g.name));

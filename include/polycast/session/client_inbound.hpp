@@ -53,7 +53,8 @@ public:
     }
     bool ping(std::span<char> payload)
     {
-        if (link_.phase_ == Link::phase::open)
+        // A server that pings and does not read is not answered for ever.
+        if (link_.phase_ == Link::phase::open && link_.wire_.first().size() < max_waiting_bytes)
             link_.wire_.first().append(pong_frame({payload.data(), payload.size()}, link_.fresh_key()).view());
         return true;
     }
@@ -81,6 +82,7 @@ public:
 
 private:
     using serializer = typename Link::serializer;
+    static constexpr std::size_t max_waiting_bytes = 16 * 1024;
     static constexpr std::uint64_t max_invited_delay_ms = 3'600'000;
 
     Link& link_;

@@ -374,7 +374,9 @@ private:
             guarded([&] { app_.closed(session_, info); });
         if (stays_ended || stop_asked_ || !options_.reconnect)
             return finish();
-        auto delay = next_delay(0);
+        // Let in and at once shown out is no success: the server is full (1013).
+        turned_away_ = info.by_peer && info.code == close_code::try_again_later ? turned_away_ + 1 : 0;
+        auto delay = next_delay(turned_away_ == 0 ? 0 : turned_away_ - 1);
         if (bye_)
             delay = bye_->first + std::chrono::milliseconds(
                         loop_.random() % (static_cast<std::uint64_t>((bye_->second - bye_->first).count()) + 1));
@@ -508,6 +510,7 @@ private:
     bool send_queued_first_ = false;
     bool final_ = false;
     unsigned failures_ = 0;
+    unsigned turned_away_ = 0;  ///< closed with 1013, in a row
     std::uint64_t attempt_ = 0;
     client_pulse pulse_;
     std::optional<std::pair<std::chrono::milliseconds, std::chrono::milliseconds>> bye_;

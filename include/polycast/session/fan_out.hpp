@@ -85,6 +85,8 @@ public:
     /// Sends a message as it is.
     sent send(std::string_view payload, opcode op = opcode::text) &&
     {
+        if (!is_data(op))
+            return {outcome::refused, 0, 0, 0};
         return deliver([&] {
             to_.lane_ = lane::normal;
             to_.frames = encode_message<C>(payload, op);

@@ -45,7 +45,7 @@ struct inbound {
     bool ping(std::span<char> payload)
     {
         if (s.phase_ == phase::open || s.phase_ == phase::greeting)
-            shard.out().control(s, pong_frame({payload.data(), payload.size()}).view());
+            shard.out().pong(s, pong_frame({payload.data(), payload.size()}).view());
         return true;
     }
     bool pong(std::span<char> payload)
@@ -169,8 +169,9 @@ private:
         bool const first = s.phase_ == phase::greeting;
         if (first)
             s.phase_ = phase::open;
-        answer(e, hello);
-        if (first)
+        // Past the mailbox: nothing may come before it.
+        static_cast<void>(shard.out().emit(s, hello, envelope_head{.id_json = e.id}));
+        if (first && s.phase_ == phase::open)
             opening<Shard>::begin(shard, s);
     }
 
@@ -209,15 +210,18 @@ private:
     void join(envelope const& e)
     {
         if constexpr (C::isolation::reaches_rooms) {
+            auto const& options = shard.options();
+            if (e.room.empty() || e.room.size() > options.max_room_name_bytes)
+                return answer(e, control::error_reply{"bad_field", "room: missing, or longer than is allowed"});
+            if (s.groups.size() >= options.max_rooms_per_session && !s.is_member(e.room))
+                return answer(e, control::error_reply{"overloaded", "a member of too many rooms"});
             bool allowed = C::isolation::clients_join_freely;
             if constexpr (has_may_join<typename Shard::app_type, session_type>)
                 if (!shard.guarded([&] { allowed = shard.app().may_join(s, e.room); }))
                     allowed = false;
-            if (e.room.empty())
-                return answer(e, control::error_reply{"bad_field", "room: missing"});
             if (!allowed)
                 return answer(e, control::error_reply{"forbidden", "this room is not open to you"});
-            shard.rooms().join(s, e.room);
+            s.join(e.room);
             answer(e, control::ok{.room = e.room});
         } else {
             answer(e, control::error_reply{"no_such_room", "there are no rooms here"});
@@ -226,7 +230,7 @@ private:
     void leave(envelope const& e)
     {
         if constexpr (C::isolation::reaches_rooms)
-            if (shard.rooms().leave(s, e.room))
+            if (s.leave(e.room))
                 return answer(e, control::ok{.room = e.room});
         answer(e, control::error_reply{"not_joined", "not a member of this room"});
     }

@@ -24,7 +24,7 @@ public:
     /// On the shard: the session in `slot` is open now (0: none is).
     void set(std::uint32_t slot, std::uint32_t generation)
     {
-        auto& place = blocks_[slot / block_size % blocks_.size()];
+        auto& place = blocks_[slot / block_size];
         block* b = place.load(std::memory_order_relaxed);
         if (b == nullptr) {
             b = new block{};
@@ -35,14 +35,14 @@ public:
     /// From any thread.
     [[nodiscard]] bool open(handle h) const noexcept
     {
-        block const* const b = blocks_[h.slot / block_size % blocks_.size()].load(std::memory_order_acquire);
+        block const* const b = blocks_[h.slot / block_size].load(std::memory_order_acquire);
         return b != nullptr && h && (*b)[h.slot % block_size].load(std::memory_order_acquire) == h.generation;
     }
 
 private:
-    static constexpr std::size_t block_size = 1024;
+    static constexpr std::size_t block_size = 8192;
     using block = std::array<std::atomic<std::uint32_t>, block_size>;
-    std::array<std::atomic<block*>, 128> blocks_{};  // 131,072 slots; a process has fewer descriptors than that
+    std::array<std::atomic<block*>, (1U << 24) / block_size> blocks_{};  // as many slots as a handle can name
 };
 
 }  // namespace polycast::inline v0::detail

@@ -104,7 +104,10 @@ private:
         auto const checked = check_upgrade(asked);
         if (!checked.accepted())
             return refuse(shard, s, checked.refusal);
-        if (verdict const v = shard.guard().admit(asked); !v.admitted)
+        verdict v;
+        if (!shard.guarded([&] { v = shard.guard().admit(asked); }))
+            return refuse(shard, s, refusal(503, "who may connect cannot be told now"));
+        if (!v.admitted)
             return refuse(shard, s, refusal(v.status, v.reason));
         identity who;
         if constexpr (has_identify<app_type>) {

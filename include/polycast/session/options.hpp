@@ -22,6 +22,9 @@ struct server_options {
 
     std::uint32_t max_connections = 100;           ///< in all; 0: no cap. The newcomer is closed with 1013
     std::uint32_t max_connections_per_user = 0;    ///< 0: what the isolation policy says
+    std::size_t max_unopened = 4096;  ///< per shard: sockets before their opening or after their end; more are shut
+    std::size_t max_rooms_per_session = 1000;  ///< that a client may join; its own user counts as one
+    std::size_t max_room_name_bytes = 256;     ///< that a client may join
     std::size_t max_message_bytes = 64 * 1024;     ///< a longer message is closed with 1009 before it is read
     std::size_t max_outbox_bytes = 1024 * 1024;    ///< per session; beyond it `outcome::over_budget`
     std::size_t max_mailbox_emissions = 64 * 1024; ///< per shard, emitted by other threads and not yet fanned out
@@ -36,5 +39,25 @@ struct server_options {
     std::chrono::milliseconds drain_timeout = std::chrono::seconds(5);  ///< `stop()` gives sessions this long to end
     std::chrono::milliseconds tick = std::chrono::seconds(1);           ///< how finely the above are kept
 };
+
+/// What is impossible in `o`, one sentence each; empty if all is well.
+[[nodiscard]] inline std::string faults(server_options const& o)
+{
+    std::string found;
+    auto const check = [&](bool fine, char const* sentence) {
+        if (!fine)
+            found.append(found.empty() ? "" : "; ").append(sentence);
+    };
+    check(o.shards >= 1 && o.shards <= 64, "shards must be 1 to 64");
+    check(o.tick.count() > 0, "tick must be above 0");
+    check(o.read_buffer_bytes >= 1024, "read_buffer_bytes must be 1024 or more");
+    check(o.max_message_bytes > 0, "max_message_bytes must be above 0");
+    check(o.max_outbox_bytes > 0, "max_outbox_bytes must be above 0");
+    check(o.max_mailbox_emissions > 0, "max_mailbox_emissions must be above 0");
+    check(o.max_unopened > 0, "max_unopened must be above 0");
+    check(o.heartbeat.interval.count() >= 0 && o.heartbeat.timeout.count() > 0, "heartbeat times must not be negative");
+    check(o.heartbeat.misses_allowed < 255, "heartbeat.misses_allowed must be below 255");
+    return found;
+}
 
 }  // namespace polycast::inline v0

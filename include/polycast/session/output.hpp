@@ -58,8 +58,8 @@ public:
         if (s.phase_ != phase::open)
             return outcome::gone;
         auto const bytes = frame->wire_bytes();
-        if (s.box_.queued_bytes() + bytes > shard_.options().max_outbox_bytes)
-            return over_budget(s, critical);
+        if (s.box_.queued_bytes() + bytes > shard_.options().max_outbox_bytes && !makes_room(s, bytes))
+            return s.phase_ == phase::open ? over_budget(s, critical) : outcome::gone;
         s.box_.push(nodes_, outbox::queue_of(l), frame);
         count(s, bytes);
         switch (C::batching::when(l)) {
@@ -72,7 +72,9 @@ public:
             mark_dirty(s);
             break;
         case flush_time::window:
-            if (s.box_.waiting(l) >= C::batching::window_messages) {
+            // By bytes as well: what is held back must not keep the session from being read.
+            if (s.box_.waiting(l) >= C::batching::window_messages ||
+                s.box_.queued_bytes() > shard_.options().max_outbox_bytes / 4) {
                 windows_.forget(s.windows_, l);
                 s.due_ |= mask_of(l);
                 mark_dirty(s);
@@ -90,6 +92,17 @@ public:
         mark_dirty(s);
     }
     void close_windows() { windows_.close_due(shard_); }
+    /// RFC 6455 §5.5.3: a pong may answer the newest ping only. To a peer that pings and does not read, one waits.
+    void pong(session_type& s, std::string_view wire)
+    {
+        if (s.box_.waiting_control() >= max_waiting_pongs)
+            flush(s);
+        if (s.phase_ == phase::dead)
+            return;
+        auto frame = shared_frame::verbatim({wire.data(), wire.size()});
+        if (s.box_.waiting_control() < max_waiting_pongs || !s.box_.replace_last_control(frame, opcode::pong))
+            control(s, wire);
+    }
     void window_closed(session_type& s, lane l, std::uint32_t serial)
     {
         if (!windows_.matches(s.windows_, l, serial))
@@ -118,11 +131,15 @@ public:
             write_directly(s);
         if (s.blocked_ || s.phase_ == phase::dead)
             return;
+        auto const before = s.box_.queued_bytes();
         do {
             lane_mask const due = s.due_ | control_only;
             switch (writer_.flush(s.box_, s.stream_, due, joined_lanes, nodes_, shard_.observe())) {
             case flushed::failed: return shard_.kill(s);
-            case flushed::blocked: return wait_writable(s);
+            case flushed::blocked:
+                if (s.box_.queued_bytes() < before)
+                    shard_.progress(s);
+                return wait_writable(s);
             case flushed::drained: s.due_ = 0; break;
             }
         } while (closes(s));
@@ -156,6 +173,7 @@ public:
     }
 
 private:
+    static constexpr std::size_t max_waiting_pongs = 16;
     static constexpr std::size_t gather_at_bytes = 8 * 1024;
     static constexpr std::size_t write_directly_at_bytes = 256 * 1024;
     static constexpr lane_mask joined_lanes = [] {
@@ -230,6 +248,13 @@ private:
         direct_.clear();
     }
 
+    /// The cap is for what the peer does not take, not for what has not been offered to it yet.
+    [[nodiscard]] bool makes_room(session_type& s, std::size_t bytes)
+    {
+        s.due_ = all_lanes;
+        flush(s);
+        return s.phase_ == phase::open && s.box_.queued_bytes() + bytes <= shard_.options().max_outbox_bytes;
+    }
     void wait_writable(session_type& s)
     {
         s.blocked_ = true;

@@ -47,6 +47,8 @@ template <class C, class Event>
 template <class C>
 [[nodiscard]] sent post_message(port<C>& to, posted<C>&& p, std::string_view payload, opcode op)
 {
+    if (!is_data(op))
+        return {outcome::refused, 0, 0, 0};
     auto const mask = to.is_open() ? shards_for(to, p) : 0;
     if (mask == 0)
         return {};

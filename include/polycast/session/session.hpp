@@ -99,6 +99,7 @@ public:
     bool join(std::string_view room)
         requires C::isolation::reaches_rooms
     {
+        shard_->take_mail();  // what was emitted to the room before is not for a later member
         return is_open() && shard_->rooms().join(*this, room);
     }
     [[nodiscard]] bool is_member(std::string_view room) const
@@ -110,6 +111,7 @@ public:
     bool leave(std::string_view room)
         requires C::isolation::reaches_rooms
     {
+        shard_->take_mail();  // what was emitted to the room before still arrives
         return shard_->rooms().leave(*this, room);
     }
     /// The members of a room: `to_room("lobby").emit(event)`, `.except(handle)` leaves one out. Where the isolation

@@ -55,7 +55,15 @@ public:
 
     void listen(std::uint16_t port, std::error_code& ec)
     {
-        acceptor_.listen({options_.address, port}, {.share_port = options_.shards > 1}, ec);
+        bool const shares = options_.shards > 1;
+        if (shares && index_ == 0) {
+            // A port that is shared can be shared with a stranger: see first whether it is free.
+            acceptor_.listen({options_.address, port}, {}, ec);
+            acceptor_.close();
+            if (ec)
+                return;
+        }
+        acceptor_.listen({options_.address, port}, {.share_port = shares}, ec);
         if (ec)
             return;
         swept_at_ = now_ = loop_.now();
@@ -72,6 +80,7 @@ public:
         turn_scope const scope(*this);
         if (std::exchange(draining_, true))
             return;
+        take_mail();  // what was emitted before the stop is sent before the goodbye
         acceptor_.close();
         pause_.start(options_.drain_timeout, step{this, &shard::pause_over});
         sessions_.for_each([this](session_type& s, auto) {
@@ -87,6 +96,7 @@ public:
     /// When the loop has ended: whoever is left is gone.
     void abandon()
     {
+        take_mail();
         sessions_.for_each([this](session_type& s, auto) { kill(s); });
         run_turn();
         observer_.count(metric::gone, port_->mailboxes[index_].close());
@@ -108,6 +118,8 @@ public:
     {
         if (s.phase_ != phase::open)
             return outcome::gone;
+        if (!is_data(op))
+            return outcome::refused;
         take_mail();
         return out_.send(s, payload, op);
     }
@@ -122,6 +134,7 @@ public:
     /// Closes behind what is queued; waits for the peer's close frame, with a deadline.
     void close(session_type& s, close_code code, std::string_view reason)
     {
+        take_mail();  // what was emitted before goes out before
         if (s.phase_ != phase::open && s.phase_ != phase::greeting)
             return;
         owe_close(s, code, reason);
@@ -182,6 +195,7 @@ public:
     void admitted(session_type& s)
     {
         s.admitted_ = true;
+        ++open_;
         port_->profiles.raise(s.profile_);
         port_->alive[index_].set(s.handle_.slot, s.handle_.generation);
         if (!s.user_.empty())
@@ -229,6 +243,12 @@ public:
         dead_.push_back(s.handle_);
         want_turn();
     }
+    /// A peer that takes what waits for it is not out of time.
+    void progress(session_type& s)
+    {
+        if (s.phase_ == phase::closing || s.phase_ == phase::draining)
+            s.deadline_ = now_ + options_.close_timeout;
+    }
     /// Everything due has been written.
     void drained(session_type& s)
     {
@@ -254,20 +274,32 @@ public:
         if (!std::exchange(turn_wanted_, true))
             loop_.post(step{this, &shard::run_turn});
     }
-    /// Fans out what other threads, or other emitters on this one, have posted.
-    void take_mail()
+    /// Fans out what other threads, or other emitters on this one, have posted: at least `max_bytes` of it if there is
+    /// as much. The rest waits for another turn, so that what was fanned out can be written first.
+    void take_mail(std::size_t max_bytes = ~std::size_t{0})
     {
-        while (!taking_mail_ && port_->mailboxes[index_].any()) {
-            taking_mail_ = true;
-            port_->mailboxes[index_].take(mail_);
-            for (posted<C> const& p : mail_) {
-                observer_.count(metric::emissions_taken, 1);
-                if (fan_out_local(*this, p).receivers == 0)
-                    observer_.count(metric::gone, 1);
+        if (std::exchange(taking_mail_, true))
+            return;
+        std::size_t taken = 0;
+        for (; taken < max_bytes && has_mail(); ++mail_at_) {
+            if (mail_at_ == mail_.size()) {
+                mail_.clear();
+                mail_at_ = 0;
+                port_->mailboxes[index_].take(mail_);
             }
-            mail_.clear();
-            taking_mail_ = false;
+            posted<C> const& p = mail_[mail_at_];
+            taken += p.bytes();
+            observer_.count(metric::emissions_taken, 1);
+            if (fan_out_local(*this, p).receivers == 0)
+                observer_.count(metric::gone, 1);
         }
+        if (mail_at_ == mail_.size()) {
+            mail_.clear();
+            mail_at_ = 0;
+        }
+        taking_mail_ = false;
+        if (has_mail())
+            want_turn();
     }
 
     /// Everything that runs on the loop runs inside one of these: it names the shard for emitters, and takes the mail at
@@ -282,7 +314,7 @@ public:
         turn_scope(turn_scope const&) = delete;
         ~turn_scope()
         {
-            shard_.take_mail();
+            shard_.take_mail(mail_a_turn_bytes);
             port_type::current_port() = port_before_;
             port_type::current_shard() = shard_before_;
         }
@@ -314,6 +346,12 @@ public:
     }
 
 private:
+    static constexpr std::size_t mail_a_turn_bytes = 256 * 1024;
+
+    [[nodiscard]] bool has_mail() const noexcept
+    {
+        return mail_at_ != mail_.size() || port_->mailboxes[index_].any();
+    }
     void accept()
     {
         acceptor_.accept([this](std::error_code ec, typename transport_type::stream connected) {
@@ -325,6 +363,8 @@ private:
                 pause_.start(std::chrono::milliseconds(100), step{this, &shard::pause_over});
                 return;
             }
+            if (sessions_.size() - open_ >= options_.max_unopened)
+                return accept();  // `connected` is closed: too many have not opened, or not ended, already
             session_type& s = sessions_.emplace(*this, std::move(connected));
             s.opened_at_ = s.active_at_ = now_;
             enter(s, phase::handshake, options_.handshake_timeout);
@@ -418,6 +458,7 @@ private:
         port_->users.release(s.user_, index_);
         if (!s.admitted_)
             return;
+        --open_;
         group_registry<session_type>::leave_all(s);
         port_->profiles.lower(s.profile_);
         observer_.count(metric::closed, 1);
@@ -468,6 +509,8 @@ private:
     std::vector<end> ended_;
     std::vector<handle> dead_;
     std::vector<posted<C>> mail_;
+    std::size_t mail_at_ = 0;  ///< the first of `mail_` that has not been fanned out
+    std::size_t open_ = 0;     ///< sessions that were opened and not yet seen off
     time_point now_{};
     time_point swept_at_{};
     bool turn_wanted_ = false;

@@ -103,6 +103,7 @@ struct tcp {
         /// process at a time; what was done on these signals before is done again when this loop is gone.
         template <class F>
         void on_termination(F f);
+        void forget_termination() noexcept;
         [[nodiscard]] asio::io_context& context() noexcept { return context_; }
 
     private:
@@ -311,10 +312,13 @@ struct tcp::loop::termination {
     {
         current = this;
         struct sigaction action = {};
-        action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second signal kills, as the impatient expect
         action.sa_handler = [](int) {
-            if (termination* const t = current)
+            int const error = errno;
+            if (termination* const t = current) {
+                t->restore();  // a second signal does what it did before: kill, as the impatient expect
                 t->wake.notify();
+            }
+            errno = error;
         };
         ::sigaction(SIGINT, &action, &before[0]);
         ::sigaction(SIGTERM, &action, &before[1]);
@@ -322,9 +326,13 @@ struct tcp::loop::termination {
     termination(termination const&) = delete;
     ~termination()
     {
+        restore();
+        current = nullptr;
+    }
+    void restore() noexcept
+    {
         ::sigaction(SIGINT, &before[0], nullptr);
         ::sigaction(SIGTERM, &before[1], nullptr);
-        current = nullptr;
     }
     notifier wake;
     struct sigaction before[2];
@@ -332,6 +340,7 @@ struct tcp::loop::termination {
 };
 inline tcp::loop::loop(tcp const&) {}
 inline tcp::loop::~loop() = default;
+inline void tcp::loop::forget_termination() noexcept { termination_.reset(); }
 
 template <class F>
 void tcp::loop::on_termination(F f)
