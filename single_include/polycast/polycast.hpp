@@ -65,6 +65,7 @@
 #include <utility>
 #include <vector>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 // ---- polycast/outbox/lane.hpp ----
 
@@ -8087,7 +8088,9 @@ struct zstd {
             ZSTD_outBuffer to{out.prepare(step), step, 0};
             auto const left = ZSTD_decompressStream(context.get(), &to, &from);
             if (ZSTD_isError(left))
-                return compression_error::malformed;
+                return ZSTD_getErrorCode(left) == ZSTD_error_frameParameter_windowTooLarge
+                           ? compression_error::too_large
+                           : compression_error::malformed;
             out.commit(to.pos);
             made += to.pos;
             if (made > max_bytes)
