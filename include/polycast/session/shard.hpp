@@ -6,6 +6,7 @@
 #include <polycast/session/fan_out.hpp>
 #include <polycast/session/hooks.hpp>
 #include <polycast/session/inbound.hpp>
+#include <polycast/session/intake.hpp>
 #include <polycast/session/keepalive.hpp>
 #include <polycast/session/opening.hpp>
 #include <polycast/session/options.hpp>
@@ -274,33 +275,8 @@ public:
         if (!std::exchange(turn_wanted_, true))
             loop_.post(step{this, &shard::run_turn});
     }
-    /// Fans out what other threads, or other emitters on this one, have posted: at least `max_bytes` of it if there is
-    /// as much. The rest waits for another turn, so that what was fanned out can be written first.
-    void take_mail(std::size_t max_bytes = ~std::size_t{0})
-    {
-        if (std::exchange(taking_mail_, true))
-            return;
-        std::size_t taken = 0;
-        for (; taken < max_bytes && has_mail(); ++mail_at_) {
-            if (mail_at_ == mail_.size()) {
-                mail_.clear();
-                mail_at_ = 0;
-                port_->mailboxes[index_].take(mail_);
-            }
-            posted<C> const& p = mail_[mail_at_];
-            taken += p.bytes();
-            observer_.count(metric::emissions_taken, 1);
-            if (fan_out_local(*this, p).receivers == 0)
-                observer_.count(metric::gone, 1);
-        }
-        if (mail_at_ == mail_.size()) {
-            mail_.clear();
-            mail_at_ = 0;
-        }
-        taking_mail_ = false;
-        if (has_mail())
-            want_turn();
-    }
+    /// Fans out what was posted, `max_bytes` or more of it.
+    void take_mail(std::size_t max_bytes = ~std::size_t{0}) { intake_.take(*this, max_bytes); }
 
     /// Everything that runs on the loop runs inside one of these: it names the shard for emitters, and takes the mail at
     /// the end.
@@ -348,10 +324,6 @@ public:
 private:
     static constexpr std::size_t mail_a_turn_bytes = 256 * 1024;
 
-    [[nodiscard]] bool has_mail() const noexcept
-    {
-        return mail_at_ != mail_.size() || port_->mailboxes[index_].any();
-    }
     void accept()
     {
         acceptor_.accept([this](std::error_code ec, typename transport_type::stream connected) {
@@ -508,13 +480,11 @@ private:
     };
     std::vector<end> ended_;
     std::vector<handle> dead_;
-    std::vector<posted<C>> mail_;
-    std::size_t mail_at_ = 0;  ///< the first of `mail_` that has not been fanned out
+    intake<shard> intake_;
     std::size_t open_ = 0;     ///< sessions that were opened and not yet seen off
     time_point now_{};
     time_point swept_at_{};
     bool turn_wanted_ = false;
-    bool taking_mail_ = false;
     bool draining_ = false;
 };
 
