@@ -40,12 +40,13 @@ struct console {
 std::string percent_encoded(std::string_view text)
 {
     std::string out;
-    for (unsigned char const c : text) {
+    for (char const c : text) {
         char const hex[] = "0123456789ABCDEF";
-        if (std::isalnum(c) || c == '-' || c == '_' || c == '.')
-            out += static_cast<char>(c);
+        auto const byte = static_cast<unsigned char>(c);
+        if (std::isalnum(byte) || c == '-' || c == '_' || c == '.')
+            out += c;
         else
-            out.append({'%', hex[c >> 4], hex[c & 15]});
+            out.append({'%', hex[byte >> 4], hex[byte & 15]});
     }
     return out;
 }

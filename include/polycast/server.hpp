@@ -138,7 +138,7 @@ public:
     [[nodiscard]] scoped_emitter<C> emitter_for(std::string_view user) const
         requires C::isolation::reaches_users
     {
-        return emitter().for_user(user);
+        return {port_, user};
     }
     /// What was counted so far, over all shards and emitters. Any thread.
     [[nodiscard]] std::uint64_t count(metric m) const noexcept

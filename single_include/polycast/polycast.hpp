@@ -9478,6 +9478,55 @@ private:
 
 }  // namespace polycast::inline v0::detail
 
+// ---- polycast/session/intake.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// The receiving end of a shard's mailbox: fans out what other threads, or other emitters on this one, have posted.
+template <class Shard>
+class intake {
+public:
+    using C = typename Shard::composition_type;
+
+    [[nodiscard]] bool waiting(Shard& shard) const noexcept { return at_ != taken_.size() || box(shard).any(); }
+
+    /// Fans out at least `max_bytes` if there is as much. The rest waits for another turn, so that what was fanned out
+    /// can be written first. A call from inside a fan-out does nothing.
+    void take(Shard& shard, std::size_t max_bytes)
+    {
+        if (std::exchange(taking_, true))
+            return;
+        for (std::size_t bytes = 0; bytes < max_bytes && waiting(shard); ++at_) {
+            if (at_ == taken_.size()) {
+                taken_.clear();
+                at_ = 0;
+                box(shard).take(taken_);
+            }
+            posted<C> const& p = taken_[at_];
+            bytes += p.bytes();
+            shard.observe().count(metric::emissions_taken, 1);
+            if (fan_out_local(shard, p).receivers == 0)
+                shard.observe().count(metric::gone, 1);
+        }
+        if (at_ == taken_.size()) {
+            taken_.clear();
+            at_ = 0;
+        }
+        taking_ = false;
+        if (waiting(shard))
+            shard.want_turn();
+    }
+
+private:
+    [[nodiscard]] static mailbox<C>& box(Shard& shard) noexcept { return shard.shared().mailboxes[shard.index()]; }
+
+    std::vector<posted<C>> taken_;
+    std::size_t at_ = 0;  ///< the first of `taken_` that has not been fanned out
+    bool taking_ = false;
+};
+
+}  // namespace polycast::inline v0::detail
+
 // ---- polycast/handshake/upgrade.hpp ----
 
 namespace polycast::inline v0 {
@@ -10284,6 +10333,8 @@ public:
         pause_.start(options_.drain_timeout, step{this, &shard::pause_over});
         sessions_.for_each([this](session_type& s, auto) {
             if (s.phase_ == phase::open || s.phase_ == phase::greeting) {
+                s.due_ = all_lanes;
+                out_.flush(s);  // the goodbye's lane overtakes what is still queued
                 inbound<shard>::say_goodbye(*this, s);
                 close(s, close_code::going_away, "the server is stopping");
             } else if (s.phase_ == phase::handshake) {
@@ -10473,33 +10524,8 @@ public:
         if (!std::exchange(turn_wanted_, true))
             loop_.post(step{this, &shard::run_turn});
     }
-    /// Fans out what other threads, or other emitters on this one, have posted: at least `max_bytes` of it if there is
-    /// as much. The rest waits for another turn, so that what was fanned out can be written first.
-    void take_mail(std::size_t max_bytes = ~std::size_t{0})
-    {
-        if (std::exchange(taking_mail_, true))
-            return;
-        std::size_t taken = 0;
-        for (; taken < max_bytes && has_mail(); ++mail_at_) {
-            if (mail_at_ == mail_.size()) {
-                mail_.clear();
-                mail_at_ = 0;
-                port_->mailboxes[index_].take(mail_);
-            }
-            posted<C> const& p = mail_[mail_at_];
-            taken += p.bytes();
-            observer_.count(metric::emissions_taken, 1);
-            if (fan_out_local(*this, p).receivers == 0)
-                observer_.count(metric::gone, 1);
-        }
-        if (mail_at_ == mail_.size()) {
-            mail_.clear();
-            mail_at_ = 0;
-        }
-        taking_mail_ = false;
-        if (has_mail())
-            want_turn();
-    }
+    /// Fans out what was posted, `max_bytes` or more of it.
+    void take_mail(std::size_t max_bytes = ~std::size_t{0}) { intake_.take(*this, max_bytes); }
 
     /// Everything that runs on the loop runs inside one of these: it names the shard for emitters, and takes the mail at
     /// the end.
@@ -10547,10 +10573,6 @@ public:
 private:
     static constexpr std::size_t mail_a_turn_bytes = 256 * 1024;
 
-    [[nodiscard]] bool has_mail() const noexcept
-    {
-        return mail_at_ != mail_.size() || port_->mailboxes[index_].any();
-    }
     void accept()
     {
         acceptor_.accept([this](std::error_code ec, typename transport_type::stream connected) {
@@ -10707,13 +10729,11 @@ private:
     };
     std::vector<end> ended_;
     std::vector<handle> dead_;
-    std::vector<posted<C>> mail_;
-    std::size_t mail_at_ = 0;  ///< the first of `mail_` that has not been fanned out
+    intake<shard> intake_;
     std::size_t open_ = 0;     ///< sessions that were opened and not yet seen off
     time_point now_{};
     time_point swept_at_{};
     bool turn_wanted_ = false;
-    bool taking_mail_ = false;
     bool draining_ = false;
 };
 
@@ -10836,7 +10856,7 @@ public:
     [[nodiscard]] scoped_emitter<C> emitter_for(std::string_view user) const
         requires C::isolation::reaches_users
     {
-        return emitter().for_user(user);
+        return {port_, user};
     }
     /// What was counted so far, over all shards and emitters. Any thread.
     [[nodiscard]] std::uint64_t count(metric m) const noexcept

@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(caps_are_checked_and_counted_in_one_step)
 BOOST_AUTO_TEST_CASE(threads_that_are_admitted_at_once_never_exceed_a_cap)
 {
     pc::detail::directory d(4);
-    std::atomic<int> all{0}, most{0}, of_a_user[3]{}, over{0}, admitted{0};
+    std::atomic<int> all{0}, of_a_user[3]{}, over{0}, admitted{0};
     std::vector<std::thread> threads;
     for (std::uint32_t t = 0; t < 4; ++t)
         threads.emplace_back([&, t] {

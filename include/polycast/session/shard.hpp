@@ -86,6 +86,8 @@ public:
         pause_.start(options_.drain_timeout, step{this, &shard::pause_over});
         sessions_.for_each([this](session_type& s, auto) {
             if (s.phase_ == phase::open || s.phase_ == phase::greeting) {
+                s.due_ = all_lanes;
+                out_.flush(s);  // the goodbye's lane overtakes what is still queued
                 inbound<shard>::say_goodbye(*this, s);
                 close(s, close_code::going_away, "the server is stopping");
             } else if (s.phase_ == phase::handshake) {
