@@ -5,6 +5,7 @@
 #include <polycast/outbox/outbox.hpp>
 #include <polycast/transport/policy.hpp>
 
+#include <array>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -29,7 +30,6 @@ public:
     explicit writer(std::string_view separator) : separator_(separator)
     {
         static_cast<void>(scratch_.prepare(scratch_bytes));
-        runs_.reserve(transport::max_gather);
     }
 
     /// Writes what waits in `box` in the lanes of `due`. In the lanes of `joined`, joinable events that follow one
@@ -44,7 +44,8 @@ public:
                 return flushed::drained;
             std::error_code ec;
             auto const written =
-                runs_.size() == 1 ? to.write_some(runs_.front(), ec) : to.write_some(transport::gather_list(runs_), ec);
+                run_count_ == 1 ? to.write_some(runs_[0], ec)
+                                : to.write_some(transport::gather_list(runs_.data(), run_count_), ec);
             observer.count(metric::writes, 1);
             if (ec && !transport::would_block(ec)) {
                 for (auto const& p : picks_)
@@ -81,24 +82,25 @@ private:
     {
         char const* const at = scratch_.data() + scratch_.size();
         scratch_.commit(bytes);
-        if (!runs_.empty() && runs_.back().data() + runs_.back().size() == at)
-            runs_.back() = {runs_.back().data(), runs_.back().size() + bytes};
+        auto* const last = run_count_ == 0 ? nullptr : &runs_[run_count_ - 1];
+        if (last != nullptr && last->data() + last->size() == at)
+            *last = {last->data(), last->size() + bytes};
         else
-            runs_.emplace_back(at, bytes);
+            runs_[run_count_++] = {at, bytes};
     }
 
     [[nodiscard]] std::size_t gather(outbox& box, lane_mask due, lane_mask joined)
     {
         scratch_.clear();
-        runs_.clear();
+        run_count_ = 0;
         picks_.clear();
         std::size_t total = 0;
         if (auto const rest = box.partial(); !rest.empty()) {
-            runs_.push_back(rest);
+            runs_[run_count_++] = rest;
             picks_.push_back({nullptr, 0, rest.size(), rest.size(), nullptr});
             total = rest.size();
         }
-        while (runs_.size() < transport::max_gather && total < max_write_bytes) {
+        while (run_count_ < transport::max_gather && total < max_write_bytes) {
             auto const queue = box.next(due);
             if (queue == outbox::queue_count)
                 break;
@@ -119,7 +121,7 @@ private:
                 std::memcpy(at, wire.data(), wire.size());
                 add_scratch_run(wire.size());
             } else {
-                runs_.push_back(wire);
+                runs_[run_count_++] = wire;
             }
             total += wire.size();
             picks_.push_back({box.pop(queue), queue, wire.size(), wire.size(), nullptr});
@@ -210,7 +212,8 @@ private:
 
     std::string_view separator_;
     detail::byte_buffer scratch_;
-    std::vector<std::span<char const>> runs_;
+    std::array<std::span<char const>, transport::max_gather> runs_{};
+    std::size_t run_count_ = 0;
     std::vector<pick> picks_;
 };
 
