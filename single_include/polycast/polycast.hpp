@@ -7755,26 +7755,25 @@ struct tcp {
 
     class notifier {
     public:
-        explicit notifier(loop& l)
-            : event_(std::make_shared<socket>(l.context().get_executor(), protocol::v4(), opened()))
-        {
-        }
+        explicit notifier(loop& l) : event_(l.context().get_executor(), protocol::v4(), opened()) {}
         notifier(notifier const&) = delete;
-        ~notifier() { event_->close(); }
+        ~notifier() { *gone_ = 1; }
 
         template <class Handler>
         void wait(Handler&& handler)
         {
-            event_->async_wait(socket::wait_read, [h = std::forward<Handler>(handler), event = event_](std::error_code ec) mutable {
-                std::uint64_t count;
-                if (!ec && event->is_open() && ::read(event->native_handle(), &count, sizeof count) > 0)
-                    h();
-            });
+            event_.async_wait(socket::wait_read,
+                              [h = std::forward<Handler>(handler), this, gone = gone_](std::error_code ec) mutable {
+                                  std::uint64_t count;
+                                  // Asio may have queued the completion before the destructor: `this` is then no more.
+                                  if (*gone == 0 && !ec && ::read(event_.native_handle(), &count, sizeof count) > 0)
+                                      h();
+                              });
         }
         void notify()
         {
             std::uint64_t const one = 1;
-            [[maybe_unused]] auto const n = ::write(event_->native_handle(), &one, sizeof one);
+            [[maybe_unused]] auto const n = ::write(event_.native_handle(), &one, sizeof one);
         }
 
     private:
@@ -7786,7 +7785,8 @@ struct tcp {
             return fd;
         }
         // An eventfd. It is only waited on, for which a socket does; Asio's descriptors would be a second set of services.
-        std::shared_ptr<socket> event_;
+        socket event_;
+        std::shared_ptr<std::uint64_t> gone_ = std::make_shared<std::uint64_t>(0);
     };
 
     class acceptor {
