@@ -8930,7 +8930,7 @@ struct server_options {
         if (!fine)
             found.append(found.empty() ? "" : "; ").append(sentence);
     };
-    check(o.shards >= 1 && o.shards <= 64, "shards must be 1 to 64");
+    check(o.shards >= 1 && o.shards <= max_shards, "shards must be 1 to 64");
     check(o.tick.count() > 0, "tick must be above 0");
     check(o.read_buffer_bytes >= 1024, "read_buffer_bytes must be 1024 or more");
     check(o.max_message_bytes > 0, "max_message_bytes must be above 0");
