@@ -110,6 +110,14 @@ concept has_connector = requires(typename T::connector& c, endpoint const& to) {
     c.cancel();
 };
 
+template <class T>
+concept says_whether_it_is_secure = requires { requires std::same_as<decltype(T::secure), bool const>; };
+template <class T>
+concept secures_what_it_promises = !T::secure || requires(typename T::stream& s, std::string_view server_name) {
+    s.secure(server_name);
+    { s.peer_certificate_subject() } -> std::same_as<std::string>;
+};
+
 /// The event loop, the clock, chance, and the byte streams of a program. Everything that a server or client does with
 /// time, randomness or I/O goes through here; nothing below blocks, nothing calls a handler from inside the call that
 /// was given it.
@@ -119,6 +127,7 @@ concept has_connector = requires(typename T::connector& c, endpoint const& to) {
 /// | Expression                     | Meaning                                                                          |
 /// |--------------------------------|----------------------------------------------------------------------------------|
 /// | `T::threaded`                  | true: a shard has a thread, `loop.launch()`, `loop.join()`; false: others turn it |
+/// | `T::secure`                    | true: streams are encrypted, a client's from `stream.secure(name)` on             |
 /// | `t.wall_now()`                 | calendar time of a `T`; from any thread                                          |
 /// | `loop.post(f)`                 | calls `f()` once on the loop, after what is ready now; from any thread            |
 /// | `loop.run()`, `loop.stop()`    | handles until stopped; `stop` from any thread                                     |
@@ -130,6 +139,8 @@ concept has_connector = requires(typename T::connector& c, endpoint const& to) {
 /// | `stream.wait_readable(h)`      | `h(error_code)` once readable or at end; one wait at a time                      |
 /// | `stream.wait_writable(h)`      | likewise; an error means that the stream was closed                              |
 /// | `stream.shutdown_send()`       | the peer reads end of stream after what was written                              |
+/// | `stream.secure(name)`          | client, once, where `T::secure`: encrypts from here on, to a server proven `name` |
+/// | `stream.peer_certificate_subject()` | where `T::secure`: whom the peer has proven to be, or empty                  |
 /// | `stream.close()`               | ends both ways; pending waits complete with an error; may be repeated            |
 /// | `timer.start(d, h)`            | `h()` after `d`; starting again or `cancel()` forgets the earlier `h`             |
 /// | `notifier.notify()`            | from any thread: `h()` of `notifier.wait(h)` runs on the loop; calls may merge    |
@@ -139,18 +150,23 @@ concept has_connector = requires(typename T::connector& c, endpoint const& to) {
 ///
 /// Errors are `std::errc` values or the system's. `would_block` is tested with `transport::would_block(ec)`.
 /// Thread rule: everything on the loop's own thread, but where the table says any thread.
-/// Models: `tcp` (default), `simulated` (null: a deterministic network on a virtual clock).
+/// Models: `tcp` (default), `tls`, `unix_socket`, `simulated` (null: a deterministic network on a virtual clock).
 }  // namespace polycast::inline v0::transport
 
 namespace polycast::inline v0 {
 
 template <class T>
 concept transport_policy =
-    policy_on<T, transport_axis> && std::copy_constructible<T> && transport::tells_calendar_time<T> && transport::stream<typename T::stream> &&
+    policy_on<T, transport_axis> && std::copy_constructible<T> && transport::tells_calendar_time<T> &&
+    transport::stream<typename T::stream> && transport::says_whether_it_is_secure<T> && transport::secures_what_it_promises<T> &&
     transport::runs_handlers<typename T::loop> && transport::tells_time_and_chance<typename T::loop> &&
     transport::has_timer<T> && transport::has_notifier<T> && transport::has_acceptor<T> && transport::has_connector<T>;
 
 namespace transport {
+/// True for a transport whose addresses are paths of Unix sockets.
+template <class T>
+inline constexpr bool names_paths = requires { requires T::names_paths; };
+
 /// True for the error of a non-blocking call that has to wait.
 [[nodiscard]] inline bool would_block(std::error_code ec) noexcept
 {

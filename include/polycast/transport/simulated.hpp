@@ -24,6 +24,7 @@ class simulated {
 public:
     using policy_axis = transport_axis;
     static constexpr bool threaded = false;
+    static constexpr bool secure = false;
 
     simulated(transport::world& w) noexcept : world_(&w) {}
     [[nodiscard]] transport::world& world() const noexcept { return *world_; }

@@ -34,6 +34,7 @@ namespace polycast::inline v0::transport {
 struct tcp {
     using policy_axis = transport_axis;
     static constexpr bool threaded = true;
+    static constexpr bool secure = false;
 
     using executor = asio::io_context::executor_type;
     using protocol = asio::ip::tcp;
@@ -170,6 +171,22 @@ struct tcp {
             socket_.close(ignored);
         }
         [[nodiscard]] bool is_open() const noexcept { return socket_.is_open(); }
+
+        // For a transport on top of this one.
+        [[nodiscard]] int native_handle() { return socket_.native_handle(); }
+        /// Pending waits complete with `operation_canceled`; the stream stays open.
+        void cancel_waits()
+        {
+            std::error_code ignored;
+            socket_.cancel(ignored);
+        }
+        /// `f()` soon, on the stream's loop.
+        template <class F>
+        void post(F&& f)
+        {
+            socket_.get_executor().post(std::forward<F>(f), std::allocator<void>());
+        }
+
         [[nodiscard]] std::string peer_address() const
         {
             std::error_code ec;
