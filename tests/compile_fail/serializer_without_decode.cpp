@@ -6,6 +6,7 @@ namespace pc = polycast;
 struct write_only {
     using policy_axis = pc::serializer_axis;
     static constexpr std::string_view name = "write_only";
+    static constexpr bool joins = true;
     static constexpr std::string_view separator = "\n";
     static constexpr pc::opcode frame_opcode = pc::opcode::binary;
     template <class E>

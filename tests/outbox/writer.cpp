@@ -103,7 +103,7 @@ constexpr pc::lane_mask windows = pc::mask_of(lane::normal) | pc::mask_of(lane::
 struct bench {
     node_pool pool{};
     outbox box{};
-    pc::writer writer{"\n"};
+    pc::writer writer{true, "\n"};
     pc::observer::counters counters{};
 
     void push(lane l, frame_ref f) { box.push(pool, outbox::queue_of(l), std::move(f)); }
@@ -285,10 +285,21 @@ BOOST_AUTO_TEST_CASE(text_and_binary_events_do_not_share_a_frame)
     BOOST_TEST(listen(s.taken).data == (std::vector<std::string>{"x\nx", "x\nx", "x"}), boost::test_tools::per_element());
 }
 
-BOOST_AUTO_TEST_CASE(without_a_separator_nothing_is_joined)
+BOOST_AUTO_TEST_CASE(events_are_joined_back_to_back_where_nothing_separates_them)
 {
     bench b;
-    b.writer = pc::writer("");
+    b.writer = pc::writer(true, "");
+    for (char const* text : {"a", "", "bc"})
+        b.push(lane::batch, event_frame(text));
+    scripted_stream s{.most = ~std::size_t{0}};
+    BOOST_REQUIRE((b.flush(s) == flushed::drained));
+    BOOST_TEST(listen(s.taken).data == std::vector<std::string>{"abc"}, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_serializer_that_does_not_join_has_a_frame_for_each_event)
+{
+    bench b;
+    b.writer = pc::writer(false, "");
     b.push(lane::batch, event_frame("a"));
     b.push(lane::batch, event_frame("b"));
     scripted_stream s{.most = ~std::size_t{0}};

@@ -26,8 +26,8 @@ enum class flushed : std::uint8_t {
 /// is used by all sessions in turn. Small frames are copied side by side, large ones gathered by reference.
 class writer {
 public:
-    /// `separator` stands between events joined in one frame; empty: events are not joined.
-    explicit writer(std::string_view separator) : separator_(separator)
+    /// `joins`: whether events may share a frame; `separator`, which may be empty, then stands between them.
+    explicit writer(bool joins, std::string_view separator) : joins_(joins), separator_(separator)
     {
         static_cast<void>(scratch_.prepare(scratch_bytes));
     }
@@ -39,7 +39,7 @@ public:
                                 Observer& observer)
     {
         for (;;) {
-            auto const total = gather(box, due, separator_.empty() ? lane_mask{} : joined);
+            auto const total = gather(box, due, joins_ ? joined : lane_mask{});
             if (total == 0)
                 return flushed::drained;
             std::error_code ec;
@@ -150,10 +150,8 @@ private:
         auto const bytes = static_cast<std::size_t>(at - start) + payload;
         for (std::size_t i = 0; i < count; ++i) {
             auto const event = box.front(queue)->frame->payload();
-            if (i != 0) {
-                std::memcpy(at, separator_.data(), separator_.size());
-                at += separator_.size();
-            }
+            if (i != 0)
+                at += separator_.copy(at, separator_.size());
             std::memcpy(at, event.data(), event.size());
             at += event.size();
             auto const counted = box.front(queue)->frame->wire_bytes();
@@ -210,6 +208,7 @@ private:
         return i;
     }
 
+    bool joins_;
     std::string_view separator_;
     detail::byte_buffer scratch_;
     std::array<std::span<char const>, transport::max_gather> runs_{};

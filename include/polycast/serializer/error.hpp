@@ -11,8 +11,8 @@ namespace polycast::inline v0 {
 
 /// What can be wrong with a payload, or with an event that shall become one.
 enum class serializer_error {
-    syntax = 1,          ///< not JSON, or something else than objects in the frame (RFC 8259)
-    invalid_utf8,        ///< the payload is not UTF-8 (RFC 8259 §8.1), or a string names half a surrogate pair
+    syntax = 1,          ///< not JSON (RFC 8259) or MessagePack, or something else than objects in the frame
+    invalid_utf8,        ///< text that is not UTF-8 (RFC 8259 §8.1), or names half a surrogate pair
     too_deep,            ///< nested beyond `decode_limits::max_depth`
     too_many_errors,     ///< `decode_limits::max_errors` reached; the rest of the payload was not read
     wrong_type,          ///< another kind of value than the field's

@@ -152,6 +152,7 @@ struct json {
     using policy_axis = serializer_axis;
     static constexpr std::string_view name = "json";
     static constexpr opcode frame_opcode = opcode::text;
+    static constexpr bool joins = true;
     static constexpr std::string_view separator = "\n";
 
     /// Appends one event. Errors: `not_a_number`, `unknown_enumerator`, `out_of_range` (a time before year 0 or after

@@ -85,7 +85,8 @@ private:
     static constexpr std::size_t id_bit = data_bit + 1;
     static constexpr std::size_t ack_bit = data_bit + 2;
     static constexpr std::size_t reconnect_bit = data_bit + 3;
-    static_assert(reconnect_bit < 64);
+    static constexpr std::size_t dictionary_bit = data_bit + 4;
+    static_assert(dictionary_bit < 64);
 
     bool once(std::size_t bit, json_path const* at)
     {
@@ -118,6 +119,8 @@ private:
         }
         if (key == "ack" && in_.peek() == json_kind::object)
             return once_or_skip(ack_bit, at) && ack(at);
+        if (key == "dictionary" && in_.peek() == json_kind::object)
+            return once_or_skip(dictionary_bit, at) && dictionary(at);
         if (key == "reconnect_after_ms") {
             std::array<std::uint64_t, 2> range{};
             if (!once_or_skip(reconnect_bit, at))
@@ -174,6 +177,22 @@ private:
             bool const ok = key == "every"       ? read_value(in_, head.ack_every, &at)
                             : key == "within_ms" ? read_value(in_, head.ack_within_ms, &at)
                                                  : in_.skip(&at);
+            if (!ok)
+                return false;
+        }
+        return !in_.failed();
+    }
+
+    bool dictionary(json_path const* path)
+    {
+        std::string_view key;
+        if (!in_.enter(path))
+            return false;
+        for (bool first = true; in_.next_key(first, key, path);) {
+            json_path const at{path, key};
+            bool const ok = key == "id"    ? text(head.dictionary_id, &at)
+                            : key == "url" ? text(head.dictionary_url, &at)
+                                           : in_.skip(&at);
             if (!ok)
                 return false;
         }

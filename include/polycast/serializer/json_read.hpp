@@ -197,11 +197,11 @@ public:
         rapidjson::ParseErrorCode const code = scalar(sink, keep);
         if (code != rapidjson::kParseErrorNone)
             return syntax("bad escape or control character in a string", path);
-        out = sink.text;
         // RapidJSON 1.1 lets the second half of a surrogate pair pass alone. As the payload was UTF-8, only that can
-        // have given ED A0 or above.
-        if (!keep && names_surrogate(out))
+        // have given ED A0 or above. `out` stays as it was: no handler sees text that is not UTF-8.
+        if (!keep && names_surrogate(sink.text))
             return fail(serializer_error::invalid_utf8, "half a surrogate pair", path);
+        out = sink.text;
         return true;
     }
 

@@ -38,6 +38,7 @@ struct any_visitor {
 template <class S>
 concept says_how_it_is_framed = requires {
     { S::name } -> std::convertible_to<std::string_view>;
+    { S::joins } -> std::convertible_to<bool>;
     { S::separator } -> std::convertible_to<std::string_view>;
     { S::frame_opcode } -> std::convertible_to<opcode>;
 };
@@ -56,13 +57,14 @@ concept decodes_events = requires(std::span<char> payload, decode_limits const& 
 /// |-------------------------------------------------|-------------------------------------------------------|
 /// | `S::name`                                       | the subprotocol token is `polycast.v1.` and this      |
 /// | `S::frame_opcode`                               | `opcode::text` or `opcode::binary`                    |
-/// | `S::separator`                                  | joins encoded events in one frame; may be empty       |
+/// | `S::joins`                                      | whether events may share a frame                      |
+/// | `S::separator`                                  | stands between events that do; may be empty           |
 /// | `S::encode(out, head, e)` → `std::error_code`   | appends one event; on error `out` is as it was        |
 /// | `S::template decode<Catalog>(bytes, limits, v)` | calls the visitor once per object; may change `bytes` |
 ///
 /// The visitor `v` has `event(envelope const&, E&&)` for each `E` of the catalog, `control(envelope const&)`,
 /// `unknown(envelope const&)`, `error(envelope const&, decode_error const&)` and, optionally, `bool stopped()`: true
-/// ends the decoding. Models: `raw` (null), `json` (default).
+/// ends the decoding. Models: `raw` (null), `json` (default), `msgpack`.
 template <class S>
 concept serializer_policy =
     policy_on<S, serializer_axis> && says_how_it_is_framed<S> && encodes_events<S> && decodes_events<S>;

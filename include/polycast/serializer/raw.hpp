@@ -12,6 +12,7 @@ struct raw {
     using policy_axis = serializer_axis;
     static constexpr std::string_view name = "raw";
     static constexpr opcode frame_opcode = opcode::binary;
+    static constexpr bool joins = false;
     static constexpr std::string_view separator{};
 
     /// Appends the payload. Never fails.
