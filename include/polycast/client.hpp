@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace polycast::inline v0 {
@@ -22,6 +23,14 @@ namespace polycast::inline v0 {
 /// Messages wait in a bounded queue while there is no connection and leave with the next one; a message that a lost
 /// connection took in part is sent again. What a lost connection took whole may not have reached the server
 /// (`delivery::at_most_once`).
+///
+/// What may heal is tried again, with the backoff of the options: a server that is away or full, a proxy that fails, a
+/// TLS certificate that is not trusted, has expired or is for another name (who operates the server may mend it; the
+/// application's `failed` is told the `tls_error`). Refused credentials (401, 403, a proxy's 407) and a URL that this
+/// client cannot serve end it.
+///
+/// Construction throws `std::system_error`: `invalid_argument` that lists every option that is out of range, or what the
+/// compression policy says of its own.
 template <class App, class Transport, class Serializer, class Compression, class Delivery, class Observer>
 class basic_client {
     using link = detail::client_link<App, Transport, Serializer, Compression, Delivery, Observer>;
@@ -33,13 +42,14 @@ public:
     /// A client with a loop of its own: call `run()`, on a thread of its own for `tcp`, or `start()` where the loop is
     /// turned by a simulated world. Destroy it when `run()` has returned.
     explicit basic_client(client_options options, App app = {}, Transport transport = {})
-        : own_(std::in_place, transport), link_(std::make_shared<link>(*own_, true, std::move(options), std::move(app)))
+        : own_(std::in_place, transport),
+          link_(std::make_shared<link>(*own_, true, checked(std::move(options)), std::move(app)))
     {
     }
     /// A client on a given loop, which outlives it; many clients may share one. Destroy it on the loop's thread, or
     /// when the loop no longer runs.
     basic_client(loop& on, client_options options, App app = {})
-        : link_(std::make_shared<link>(on, false, std::move(options), std::move(app)))
+        : link_(std::make_shared<link>(on, false, checked(std::move(options)), std::move(app)))
     {
     }
     basic_client(basic_client const&) = delete;
@@ -82,6 +92,13 @@ public:
     [[nodiscard]] bool stopped() const noexcept { return link_->stopped(); }
 
 private:
+    static client_options checked(client_options&& options)
+    {
+        if (auto const found = faults(options); !found.empty())
+            throw std::system_error(std::make_error_code(std::errc::invalid_argument), "polycast: client_options: " + found);
+        return std::move(options);
+    }
+
     std::optional<loop> own_;  // before the link: what is pending in it is destroyed last
     std::shared_ptr<link> link_;
 };

@@ -10,6 +10,7 @@ class simulated;
 }  // namespace transport
 namespace serializer {
 struct json;
+struct msgpack;
 struct raw;
 }  // namespace serializer
 namespace compression {

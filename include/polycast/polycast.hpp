@@ -7,6 +7,9 @@
 #include <polycast/batching/per_tick.hpp>
 #include <polycast/batching/window.hpp>
 #include <polycast/client.hpp>
+#include <polycast/compression/any_of.hpp>
+#include <polycast/compression/deflate.hpp>
+#include <polycast/compression/dictionary.hpp>
 #include <polycast/compression/identity.hpp>
 #include <polycast/compression/zstd.hpp>
 #include <polycast/config.hpp>
@@ -20,8 +23,11 @@
 #include <polycast/observer/counters.hpp>
 #include <polycast/observer/silent.hpp>
 #include <polycast/serializer/json.hpp>
+#include <polycast/serializer/msgpack.hpp>
 #include <polycast/serializer/raw.hpp>
 #include <polycast/server.hpp>
 #include <polycast/transport/simulated.hpp>
 #include <polycast/transport/tcp.hpp>
+#include <polycast/transport/tls.hpp>
+#include <polycast/transport/unix_socket.hpp>
 #include <polycast/version.hpp>

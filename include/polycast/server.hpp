@@ -39,6 +39,11 @@ class basic_server {
     static_assert(backplane_policy<typename C::backplane>);
     static_assert(observer_policy<typename C::observer>);
 
+    static_assert(!C::compression::keeps_context ||
+                      (!C::isolation::reaches_everyone && !C::isolation::reaches_rooms && !C::isolation::reaches_users),
+                  "polycast: deflate<dedicated> compresses for one connection, but this isolation policy emits to many at "
+                  "once, encoded once for all. Take deflate<shared>, or isolation::per_connection.");
+
 public:
     using app_type = App;
     using composition = C;
@@ -55,7 +60,7 @@ public:
     /// For a transport that needs a value, such as `simulated{world}`.
     basic_server(server_options options, App app, transport const& t)
         : options_(checked(std::move(options))), app_(std::move(app)),
-          port_(std::make_shared<detail::port<C>>(options_.shards, t)), epoch_(random_name(t))
+          port_(std::make_shared<detail::port<C>>(options_.shards, t, options_.compression)), epoch_(random_name(t))
     {
         for (std::uint32_t i = 0; i < options_.shards; ++i)
             shards_.push_back(std::make_unique<shard_type>(i, t, options_, app_, port_, epoch_));

@@ -1,6 +1,6 @@
 #pragma once
 
-// A server whose every byte a test decides, made of the protocol rooms, in a simulated world.
+// A server whose every byte a test decides, made of the protocol rooms, in a simulated world or over TCP.
 
 #include <polycast/handshake/request.hpp>
 #include <polycast/handshake/upgrade.hpp>
@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -23,22 +24,27 @@ namespace scripted {
 namespace pc = polycast;
 using sim = pc::transport::simulated;
 
-inline std::string frame(std::string_view payload, pc::opcode op = pc::opcode::text)
+inline std::string frame(std::string_view payload, pc::opcode op = pc::opcode::text, bool rsv1 = false)
 {
     std::string bytes(pc::max_header_bytes, '\0');
-    bytes.resize(pc::encode_header(bytes.data(), {.op = op, .payload_bytes = payload.size()}));
+    bytes.resize(pc::encode_header(bytes.data(), {.op = op, .rsv1 = rsv1, .payload_bytes = payload.size()}));
     return bytes.append(payload);
 }
 
-class connection {
+template <class Transport>
+class basic_server;
+
+template <class Transport>
+class basic_connection {
 public:
-    explicit connection(sim::stream s, class server& of) : stream_(std::move(s)), server_(of) { wait(); }
+    explicit basic_connection(typename Transport::stream s, basic_server<Transport>& of) : stream_(std::move(s)), server_(of) { wait(); }
 
     pc::request asked;
     std::string token;
     bool upgraded = false;
     std::vector<std::string> messages;
     std::vector<pc::opcode> kinds;
+    std::vector<bool> compressed;  ///< RSV1 of each message
     std::vector<std::string> pings, pongs;
     std::optional<pc::close_code> closed_with;
     std::string close_reason;
@@ -54,8 +60,9 @@ public:
     void end() { stream_.close(); }
 
     // The assembler's sink.
-    bool message(pc::opcode op, std::span<char> payload, bool)
+    bool message(pc::opcode op, std::span<char> payload, bool rsv1)
     {
+        compressed.push_back(rsv1);
         messages.emplace_back(payload.data(), payload.size());
         kinds.push_back(op);
         return true;
@@ -81,15 +88,17 @@ private:
     void readable(std::error_code ec);
     void upgrade();
 
-    sim::stream stream_;
-    server& server_;
+    typename Transport::stream stream_;
+    basic_server<Transport>& server_;
     std::string head_;
     pc::assembler<pc::role::server> assembler_;
 };
 
-class server {
+template <class Transport>
+class basic_server {
 public:
-    explicit server(pc::transport::world& w) : loop_(w), acceptor_(loop_)
+    using connection = basic_connection<Transport>;
+    explicit basic_server(typename Transport::loop& loop) : acceptor_(loop)
     {
         std::error_code ec;
         acceptor_.listen({}, {}, ec);
@@ -101,12 +110,16 @@ public:
     bool wrong_accept = false;
     bool answers_close = true;
     std::string after_upgrade{};  ///< sent in the same write as the 101
+    std::string extensions{};     ///< what the 101 says of them
+    std::string before_answer{};  ///< sent before the 101
     std::vector<std::unique_ptr<connection>> connections;
 
     [[nodiscard]] std::string url(std::string_view target = "/") const
     {
-        return "ws://server:" + std::to_string(acceptor_.port()) + std::string(target);
+        auto const host = std::is_same_v<Transport, sim> ? "ws://server:" : "ws://127.0.0.1:";
+        return host + std::to_string(port()) + std::string(target);
     }
+    [[nodiscard]] std::uint16_t port() const { return acceptor_.port(); }
     [[nodiscard]] connection& last() { return *connections.back(); }
     [[nodiscard]] std::vector<std::string> all_messages() const
     {
@@ -119,7 +132,7 @@ public:
 private:
     void accept()
     {
-        acceptor_.accept([this](std::error_code ec, sim::stream s) {
+        acceptor_.accept([this](std::error_code ec, typename Transport::stream s) {
             if (ec)
                 return;
             connections.push_back(std::make_unique<connection>(std::move(s), *this));
@@ -127,11 +140,21 @@ private:
         });
     }
 
-    sim::loop loop_;
-    sim::acceptor acceptor_;
+    typename Transport::acceptor acceptor_;
 };
 
-inline void connection::close(std::optional<pc::close_code> code, std::string_view reason)
+struct own_loop {
+    explicit own_loop(pc::transport::world& w) : loop(w) {}
+    sim::loop loop;
+};
+class server : own_loop, public basic_server<sim> {
+public:
+    explicit server(pc::transport::world& w) : own_loop(w), basic_server<sim>(own_loop::loop) {}
+};
+using connection = basic_connection<sim>;
+
+template <class Transport>
+void basic_connection<Transport>::close(std::optional<pc::close_code> code, std::string_view reason)
 {
     closed_with = code.value_or(pc::close_code::no_status);
     close_reason = reason;
@@ -141,7 +164,8 @@ inline void connection::close(std::optional<pc::close_code> code, std::string_vi
     stream_.shutdown_send();
 }
 
-inline void connection::readable(std::error_code ec)
+template <class Transport>
+void basic_connection<Transport>::readable(std::error_code ec)
 {
     char buffer[4096];
     std::size_t const count = ec ? 0 : stream_.read_some(buffer, ec);
@@ -159,7 +183,8 @@ inline void connection::readable(std::error_code ec)
     wait();
 }
 
-inline void connection::upgrade()
+template <class Transport>
+void basic_connection<Transport>::upgrade()
 {
     auto parsed = pc::parse_request(head_);
     if (parsed.status == pc::head_status::need_more)
@@ -178,7 +203,8 @@ inline void connection::upgrade()
     auto accept = checked.accept;
     if (server_.wrong_accept)
         accept[0] = accept[0] == 'A' ? 'B' : 'A';
-    write(pc::switching_response(accept, token) + server_.after_upgrade);
+    assembler_.set_compressed(!server_.extensions.empty());
+    write(server_.before_answer + pc::switching_response(accept, token, server_.extensions) + server_.after_upgrade);
 }
 
 }  // namespace scripted

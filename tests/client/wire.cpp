@@ -1,6 +1,7 @@
 #include <polycast/session/client_wire.hpp>
 
 #include <polycast/frame/header.hpp>
+#include <polycast/session/client_pulse.hpp>
 
 #include <boost/test/unit_test.hpp>
 

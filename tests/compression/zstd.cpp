@@ -14,13 +14,15 @@ namespace pc = polycast;
 using pc::compression_error;
 using pc::detail::byte_buffer;
 using zstd = pc::compression::zstd<3>;
+using namespace std::string_literals;
 
 namespace {
 template <class Policy>
 std::string packed(std::string_view in)
 {
     byte_buffer out;
-    Policy::compress(out, in);
+    if (!Policy{}.compress(1, out, in))
+        return std::string(in);
     return std::string(out.view());
 }
 struct unpacked {
@@ -31,7 +33,7 @@ template <class Policy = zstd>
 unpacked unpack(std::string_view in, std::size_t most = 1 << 24)
 {
     byte_buffer out;
-    auto const ec = Policy::decompress(out, in, most);
+    auto const ec = Policy{}.decompress(1, out, in, most);
     return {ec, std::string(out.view())};
 }
 std::string noise(std::size_t size)
@@ -62,11 +64,11 @@ BOOST_AUTO_TEST_CASE(output_is_appended_to_what_is_there)
 {
     byte_buffer out;
     out.append("before:");
-    zstd::compress(out, "text");
+    BOOST_TEST(zstd{}.compress(1, out, "text"));
     BOOST_TEST(out.view().substr(0, 7) == "before:");
     byte_buffer back;
     back.append("before:");
-    BOOST_TEST(!zstd::decompress(back, out.view().substr(7), 100));
+    BOOST_TEST(!zstd{}.decompress(1, back, out.view().substr(7), 100));
     BOOST_TEST(back.view() == "before:text");
 }
 
@@ -85,7 +87,7 @@ BOOST_AUTO_TEST_CASE(a_bomb_stops_at_the_limit)
     BOOST_TEST(bomb.size() < 20'000u);
     auto const got = unpack(bomb, 64 * 1024);
     BOOST_TEST((got.error == compression_error::too_large));
-    BOOST_TEST(got.text.size() <= 64 * 1024u + 1);
+    BOOST_TEST(got.text.size() <= 64 * 1024u);
 }
 
 BOOST_AUTO_TEST_CASE(a_frame_that_is_cut_anywhere_is_malformed)
@@ -105,6 +107,24 @@ BOOST_AUTO_TEST_CASE(anything_but_one_whole_frame_is_malformed)
     BOOST_TEST(!unpack(bytes).error);  // a failure leaves nothing behind
 }
 
+BOOST_AUTO_TEST_CASE(frames_to_skip_and_formats_from_before_rfc_8878_are_malformed)
+{
+    auto const bytes = packed<zstd>("text");
+    auto const skipped = "\x50\x2A\x4D\x18\x04\x00\x00\x00skip"s;
+    BOOST_TEST((unpack(skipped).error == compression_error::malformed));
+    BOOST_TEST((unpack(skipped + bytes).error == compression_error::malformed));
+    BOOST_TEST((unpack(bytes + skipped).error == compression_error::malformed));
+    for (char version = 0x22; version <= 0x27; ++version) {
+        auto old = bytes;
+        old[0] = version;
+        BOOST_TEST((unpack(old).error == compression_error::malformed));
+    }
+    // RFC 8878 §3.1.1.1.2: a frame that asks for a window of 64 MiB, for one byte.
+    auto const greedy = "\x28\xB5\x2F\xFD\x00\x80\x09\x00\x00x"s;
+    BOOST_TEST((unpack(greedy, 64 * 1024).error == compression_error::too_large));
+    BOOST_TEST(unpack(greedy, std::size_t{1} << 27).text == "x");
+}
+
 BOOST_AUTO_TEST_CASE(flipped_bits_crash_nothing_and_stay_below_the_limit)
 {
     std::mt19937 random(3);
@@ -112,7 +132,7 @@ BOOST_AUTO_TEST_CASE(flipped_bits_crash_nothing_and_stay_below_the_limit)
     for (int i = 0; i < 3000; ++i) {
         auto bad = good;
         bad[random() % bad.size()] ^= static_cast<char>(1 << random() % 8);
-        BOOST_TEST(unpack(bad, 10'000).text.size() <= 10'001u);
+        BOOST_TEST(unpack(bad, 10'000).text.size() <= 10'000u);
     }
 }
 
@@ -136,6 +156,9 @@ BOOST_AUTO_TEST_CASE(identity_copies_and_keeps_the_limit)
 {
     using pc::compression::identity;
     BOOST_TEST(packed<identity>("abc") == "abc");
+    byte_buffer untouched;
+    BOOST_TEST(!identity{}.compress(1, untouched, "abc"));
+    BOOST_TEST(untouched.empty());
     BOOST_TEST(unpack<identity>("abc", 3).text == "abc");
     BOOST_TEST((unpack<identity>("abc", 2).error == compression_error::too_large));
 }
@@ -144,6 +167,7 @@ BOOST_AUTO_TEST_CASE(errors_have_their_conditions)
 {
     BOOST_TEST((make_error_code(compression_error::malformed) == pc::failure::protocol));
     BOOST_TEST((make_error_code(compression_error::too_large) == pc::failure::validation));
+    BOOST_TEST((make_error_code(compression_error::bad_dictionary) == pc::failure::validation));
     BOOST_TEST(make_error_code(compression_error::malformed).message() != make_error_code(compression_error::too_large).message());
 }
 

@@ -56,10 +56,15 @@ struct least_isolation {
 static_assert(pc::isolation_policy<least_isolation>);
 struct least_compression {
     using policy_axis = pc::compression_axis;
-    static constexpr std::string_view token_suffix = ".least";
-    static constexpr bool compresses = true;
-    static void compress(pc::detail::byte_buffer&, std::string_view) {}
-    static std::error_code decompress(pc::detail::byte_buffer&, std::string_view, std::size_t) { return {}; }
+    using context = pc::compression::no_context;
+    static constexpr std::size_t forms = 1;
+    static constexpr std::array<std::string_view, 1> suffixes{".least"};
+    static constexpr bool has_extension = false, keeps_context = false;
+    static pc::compression::form_kind kind(std::uint8_t) { return pc::compression::form_kind::token; }
+    static std::uint8_t form_of_suffix(std::size_t) { return 1; }
+    explicit least_compression(pc::compression::options const&) {}
+    bool compress(std::uint8_t, pc::detail::byte_buffer&, std::string_view) const { return false; }
+    std::error_code decompress(std::uint8_t, pc::detail::byte_buffer&, std::string_view, std::size_t) const { return {}; }
 };
 static_assert(pc::compression_policy<least_compression>);
 struct least_guard {

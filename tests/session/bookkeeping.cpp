@@ -249,7 +249,9 @@ BOOST_AUTO_TEST_CASE(a_mailbox_is_bounded_in_bytes_too)
     pc::detail::mailbox<C> box;
     box.open(wakes, 100, 2000);
     auto const kilobyte = [] {
-        return pc::detail::posted<C>{.frames = pc::detail::encode_message<C>(std::string(900, 'k'), pc::opcode::text)};
+        return pc::detail::posted<C>{.frames = pc::detail::encode_message<C>(
+                                         C::compression(), std::string(900, 'k'), pc::opcode::text,
+                                         [](std::size_t) { return true; }, [](pc::metric) {})};
     };
     int accepted = 0;
     while (accepted < 10 && box.push(kilobyte(), false) == outcome::queued)
@@ -280,10 +282,10 @@ BOOST_AUTO_TEST_CASE(a_push_from_the_shards_own_thread_wakes_nobody)
 BOOST_AUTO_TEST_CASE(a_port_names_every_shard_by_a_bit)
 {
     pc::transport::world w{1};
-    BOOST_TEST(pc::detail::port<C>(1, w).every_shard() == 1u);
-    BOOST_TEST(pc::detail::port<C>(3, w).every_shard() == 7u);
-    BOOST_TEST(pc::detail::port<C>(64, w).every_shard() == ~std::uint64_t{0});
-    pc::detail::port<C> p(2, w);
+    BOOST_TEST(pc::detail::port<C>(1, w, {}).every_shard() == 1u);
+    BOOST_TEST(pc::detail::port<C>(3, w, {}).every_shard() == 7u);
+    BOOST_TEST(pc::detail::port<C>(64, w, {}).every_shard() == ~std::uint64_t{0});
+    pc::detail::port<C> p(2, w, {});
     BOOST_TEST(!p.is_open());
     BOOST_TEST((p.post(3, {}).status == outcome::gone));
 }

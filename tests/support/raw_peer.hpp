@@ -43,6 +43,7 @@ struct peer_options {
     std::string target = "/";
     std::vector<std::string> tokens{};
     pc::header_list headers{};
+    std::string extensions{};    ///< offered; RSV1 is let through if the server agrees to any
     std::string request{};       ///< sent instead of an upgrade request, if not empty
     bool answers_close = true;   ///< with the same code, as RFC 6455 has it
     bool answers_pings = true;
@@ -58,6 +59,7 @@ public:
         pc::opcode op;
         std::string payload;
         clock::time_point at;
+        bool rsv1 = false;
     };
 
     raw_peer(typename Transport::loop& loop, std::uint16_t port, peer_options o)
@@ -70,6 +72,8 @@ public:
                 return;
             }
             stream_.emplace(std::move(s));
+            if constexpr (Transport::secure)
+                stream_->secure("127.0.0.1");
             connected = true;
             write_request();
             if (options.reads)
@@ -137,12 +141,12 @@ public:
 private:
     struct sink {
         raw_peer& p;
-        bool message(pc::opcode op, std::span<char> payload, bool)
+        bool message(pc::opcode op, std::span<char> payload, bool rsv1)
         {
             if (std::exchange(p.awaits_hello_, false))
                 p.hello.assign(payload.data(), payload.size());
             else
-                p.frames.push_back(p.seen(op, payload));
+                p.frames.push_back(p.seen(op, payload, rsv1));
             return true;
         }
         bool ping(std::span<char> payload)
@@ -160,7 +164,10 @@ private:
         void close(std::optional<pc::close_code> code, std::string_view reason) { p.came_close(code, reason); }
     };
 
-    frame seen(pc::opcode op, std::span<char> payload) { return {op, {payload.data(), payload.size()}, loop_.now()}; }
+    frame seen(pc::opcode op, std::span<char> payload, bool rsv1 = false)
+    {
+        return {op, {payload.data(), payload.size()}, loop_.now(), rsv1};
+    }
     void came_close(std::optional<pc::close_code> code, std::string_view reason)
     {
         closed_with = code.value_or(pc::close_code::no_status);
@@ -180,6 +187,7 @@ private:
         offer.target = options.target;
         std::ranges::copy(std::string_view("dGhlIHNhbXBsZSBub25jZQ=="), offer.key.begin());
         offer.subprotocols = options.tokens;
+        offer.extensions = options.extensions;
         offer.headers = options.headers;
         std::string head;
         if (auto const ec = pc::make_request(offer, head))
@@ -246,6 +254,7 @@ private:
         }
         status = parsed.value.status();
         answer = std::move(parsed.value);
+        assembler_.set_compressed(!answer.header("Sec-WebSocket-Extensions").empty());
         std::string rest = received.substr(parsed.consumed_bytes);
         if (status != 101) {
             body = rest;

@@ -140,7 +140,7 @@ std::vector<std::string> events_of(Peer const& p)
         std::string text = f.payload;
         if (f.op == pc::opcode::binary && p.token().ends_with(".zstd")) {
             pc::detail::byte_buffer out;
-            if (pc::compression::zstd<3>::decompress(out, f.payload, 64 * 1024 * 1024))
+            if (pc::compression::zstd<3>{}.decompress(1, out, f.payload, 64 * 1024 * 1024))
                 text = "cannot be unpacked";
             else
                 text = std::string(out.data(), out.size());

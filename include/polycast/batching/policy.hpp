@@ -34,7 +34,7 @@ concept has_window = requires {
 /// | `P::window_messages` | `uint32_t`     | a window closes at this many messages                                |
 /// | `P::window_delay`    | `milliseconds` | or this long after its first one, whichever comes first              |
 ///
-/// Events that leave in one window are joined into one frame where the serializer has a separator and the session's
+/// Events that leave in one window are joined into one frame where the serializer joins events and the session's
 /// profile is not compressed. Models: `per_tick` (default), `immediate` (null), `window<count, ms>`.
 template <class P>
 concept batching_policy = policy_on<P, batching_axis> && times_each_lane<P> && has_window<P>;

@@ -41,11 +41,12 @@ public:
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] std::string_view view() const noexcept { return {data_, size_}; }
 
-    /// Makes room for `count` more bytes and returns where they go; `commit` then counts them in.
-    [[nodiscard]] char* prepare(std::size_t count)
+    /// Makes room for `count` more bytes and returns where they go; `commit` then counts them in. It doubles, but grows to
+    /// no more than `at_most` further bytes, for who knows how many there can be.
+    [[nodiscard]] char* prepare(std::size_t count, std::size_t at_most = static_cast<std::size_t>(-1))
     {
         if (capacity_ - size_ < count)
-            grow(count);
+            grow(count, at_most);
         return data_ + size_;
     }
     void commit(std::size_t count) noexcept { size_ += count; }
@@ -69,9 +70,11 @@ public:
     void release() noexcept { byte_buffer{}.swap(*this); }
 
 private:
-    void grow(std::size_t count)
+    void grow(std::size_t count, std::size_t at_most)
     {
         std::size_t wanted = capacity_ < 64 ? 128 : capacity_ * 2;
+        if (wanted - size_ > at_most)
+            wanted = size_ + at_most;
         if (wanted < size_ + count)
             wanted = size_ + count;
         void* const grown = std::realloc(data_, wanted);

@@ -33,6 +33,12 @@ struct ack_terms {
     std::uint32_t within_ms = 500;
 };
 
+/// The dictionary that further frames are compressed with, and where a GET on the same port fetches it.
+struct dictionary_reference {
+    std::string_view id;
+    std::string_view url;
+};
+
 struct hello {
     std::uint32_t version = 1;
     std::string_view session{};
@@ -41,7 +47,7 @@ struct hello {
     std::uint64_t heartbeat_ms = 0;
     ack_terms ack{};
     std::uint64_t max_message_bytes = 0;
-    nullable<std::string_view> dictionary{};
+    nullable<dictionary_reference> dictionary{};
 };
 
 struct gap {

@@ -16,7 +16,7 @@ struct message {
 };
 
 /// What stands around an event that came in (see WIRE). Absent text is empty, absent numbers are `nullopt`. The views
-/// point into the received payload: they hold until the handler returns.
+/// point into the received payload or beside it: they hold until the handler returns.
 struct envelope {
     std::string_view type;  ///< event name; control begins with `$`
     std::string_view data;  ///< JSON text of `data`; empty if absent, and for events that were bound to a type
@@ -35,6 +35,8 @@ struct envelope {
     std::string_view message;
     std::string_view reason;
     std::string_view url;
+    std::string_view dictionary_id;   ///< `dictionary.id`
+    std::string_view dictionary_url;  ///< `dictionary.url`
     std::optional<std::uint64_t> since;
     std::optional<std::uint64_t> from;
     std::optional<std::uint64_t> to;

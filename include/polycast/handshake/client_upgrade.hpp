@@ -63,6 +63,14 @@ struct unoffered_extensions {
     return count;
 }
 
+/// A field that only the handshake writes.
+[[nodiscard]] constexpr bool is_handshake_field(std::string_view name) noexcept
+{
+    return iequal(name, "Host") || iequal(name, "Upgrade") || iequal(name, "Connection") ||
+           iequal(name, "Content-Length") || iequal(name, "Transfer-Encoding") ||
+           iequal(name.substr(0, 14), "Sec-WebSocket-");
+}
+
 }  // namespace detail
 
 /// Writes the client's opening handshake (RFC 6455 §4.1) to `out`. `handshake_error::bad_request` if a part of `offer`
@@ -86,11 +94,7 @@ struct unoffered_extensions {
     if (!offer.extensions.empty())
         detail::append_field(out, "Sec-WebSocket-Extensions", offer.extensions);
     for (auto const& [name, value] : offer.headers) {
-        bool const own = detail::iequal(name, "Host") || detail::iequal(name, "Upgrade") ||
-                         detail::iequal(name, "Connection") || detail::iequal(name, "Content-Length") ||
-                         detail::iequal(name, "Transfer-Encoding") ||
-                         detail::iequal(std::string_view(name).substr(0, 14), "Sec-WebSocket-");
-        legal = legal && !own && detail::is_token(name) && detail::is_field_value(value);
+        legal = legal && !detail::is_handshake_field(name) && detail::is_token(name) && detail::is_field_value(value);
         detail::append_field(out, name, value);
     }
     out += "\r\n";

@@ -18,7 +18,7 @@ enum class handshake_error {
     head_too_large,
     /// The status is not 101 (RFC 6455 §4.1): the server does not speak WebSocket at this address, or will not.
     refused,
-    /// Status 401 or 407: credentials are missing or wrong (RFC 9110 §15.5.2).
+    /// Status 401, or 407 of a proxy: credentials are missing or wrong (RFC 9110 §15.5.2, §15.5.8).
     unauthorized,
     /// Status 403: the server will not serve this client (RFC 9110 §15.5.4).
     forbidden,
@@ -34,6 +34,15 @@ enum class handshake_error {
     unoffered_extension,
     /// A subprotocol that was not offered (RFC 6455 §4.1, step 6).
     unoffered_subprotocol,
+    /// Parameters of an extension that are illegal or not what was offered (RFC 7692 §7.1).
+    bad_extension,
+    /// The URL's scheme is not that of the client's transport: `wss:` is for `transport::tls`, `ws+unix:` for
+    /// `transport::unix_socket`, `ws:` for the others. A Unix socket has no proxy either.
+    scheme_mismatch,
+    /// The proxy answered CONNECT with a status other than 2xx (RFC 9110 §9.3.6).
+    proxy_refused,
+    /// What the proxy sent is no answer to CONNECT, is too large, or ended before it was whole.
+    bad_proxy_response,
 };
 
 }  // namespace polycast::inline v0
@@ -53,7 +62,7 @@ class handshake_category_type final : public std::error_category {
         case handshake_error::bad_response: return "the response is not HTTP/1.1";
         case handshake_error::head_too_large: return "the response head is too large";
         case handshake_error::refused: return "the server refused the upgrade";
-        case handshake_error::unauthorized: return "the server wants other credentials";
+        case handshake_error::unauthorized: return "the server or the proxy wants other credentials";
         case handshake_error::forbidden: return "the server forbids the connection";
         case handshake_error::overloaded: return "the server asks to try again later";
         case handshake_error::bad_upgrade: return "the response does not upgrade to websocket";
@@ -61,13 +70,19 @@ class handshake_category_type final : public std::error_category {
         case handshake_error::bad_accept: return "the response does not answer the key that was sent";
         case handshake_error::unoffered_extension: return "the server chose an extension that was not offered";
         case handshake_error::unoffered_subprotocol: return "the server chose a subprotocol that was not offered";
+        case handshake_error::bad_extension: return "the server answers an extension with illegal parameters";
+        case handshake_error::scheme_mismatch: return "the URL asks for another transport than the client has";
+        case handshake_error::proxy_refused: return "the proxy refused to connect to the server";
+        case handshake_error::bad_proxy_response: return "the proxy's answer is not HTTP";
         }
         return "unknown handshake error";
     }
     std::error_condition default_error_condition(int value) const noexcept override
     {
         switch (static_cast<handshake_error>(value)) {
-        case handshake_error::bad_request: return failure::validation;
+        case handshake_error::bad_request:
+        case handshake_error::scheme_mismatch: return failure::validation;
+        case handshake_error::proxy_refused: return failure::connection;
         case handshake_error::unauthorized: return failure::authentication;
         case handshake_error::forbidden: return failure::security;
         case handshake_error::overloaded: return failure::rate_limit;

@@ -51,15 +51,41 @@ struct scanned_head {
     }
 }
 
-/// RFC 3986 §3.2.2 and §3.2.3: the characters of a host and port. Not a list, no user information, no path.
+/// RFC 9112 §3.2: `uri-host [ ":" port ]`, with RFC 3986 §3.2.2 and §3.2.3. Not a list, no user information, no path.
 [[nodiscard]] constexpr bool is_host(std::string_view text) noexcept
 {
-    for (char const c : text) {
-        bool const alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!alphanumeric && std::string_view("-._~%!$&'()*+;=[]:").find(c) == std::string_view::npos)
+    auto const is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    auto const is_hex = [&](char c) { return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f'); };
+    auto const is_letter = [](char c) { return lower(c) >= 'a' && lower(c) <= 'z'; };
+    bool const bracketed = text.starts_with('[');
+    std::size_t at = bracketed ? 1 : 0;
+    if (bracketed) {
+        bool colon = false;
+        bool zone = false;  // RFC 6874
+        for (; at != text.size() && text[at] != ']'; ++at) {
+            char const c = text[at];
+            colon = colon || c == ':';
+            zone = zone || c == '%';
+            if (!is_hex(c) && c != ':' && c != '.' && c != '%' && !(zone && (is_letter(c) || c == '-' || c == '_' || c == '~')))
+                return false;
+        }
+        if (!colon || at == text.size())
             return false;
+        ++at;
     }
-    return !text.empty();
+    for (; !bracketed && at != text.size() && text[at] != ':'; ++at) {
+        char const c = text[at];
+        bool const encoded = c == '%' && at + 2 < text.size() && is_hex(text[at + 1]) && is_hex(text[at + 2]);
+        if (!encoded && !is_letter(c) && !is_digit(c) && std::string_view("-._~!$&'()*+;=").find(c) == std::string_view::npos)
+            return false;
+        at += encoded ? 2 : 0;
+    }
+    if (at == 0 || (at != text.size() && text[at] != ':'))
+        return false;
+    for (++at; at < text.size(); ++at)
+        if (!is_digit(text[at]))
+            return false;
+    return true;
 }
 
 /// What may stand in the target of a request. Wider than RFC 3986, as browsers are: they send `|` or a lone `%` as

@@ -101,7 +101,9 @@ private:
         if (!detail::is_target(target))
             return 400;
         std::size_t path = first + 1;
-        if (target.front() != '/') {
+        if (target == "*" && line.substr(0, first) == "OPTIONS") {
+            ++path;  // RFC 9112 §3.2.4: the server as a whole; it has no path
+        } else if (target.front() != '/') {
             // RFC 9112 §3.2.2: a server MUST accept the absolute form.
             std::size_t const scheme = target.find("://");
             if (scheme == std::string_view::npos)
@@ -157,13 +159,15 @@ inline parsed_request parse_request(std::string_view bytes, head_limits const& l
     // RFC 9112 §2.2: a server SHOULD ignore an empty line before the request line.
     std::size_t const skipped = bytes.starts_with("\r\n") ? 2 : 0;
     bytes.remove_prefix(skipped);
-    detail::scanned_head const scan = detail::scan_head(bytes.substr(0, limits.max_head_bytes));
+    // What lies beyond the limit changes nothing, however much of it has arrived.
+    std::string_view const seen = bytes.substr(0, limits.max_head_bytes);
+    detail::scanned_head const scan = detail::scan_head(seen);
     if (scan.bare_line_feed)
         return refuse(400, "a line does not end in CR LF");
     if (scan.bytes == 0) {
         // Another protocol on this port, TLS above all, is refused without waiting for a line end that may not come.
-        std::string_view const method = bytes.substr(0, bytes.find(' '));
-        if (!method.empty() && bytes != "\r" && !detail::is_token(method))
+        std::string_view const method = seen.substr(0, seen.find(' '));
+        if (!method.empty() && seen != "\r" && !detail::is_token(method))
             return refuse(400, "not HTTP");
         if (bytes.size() < limits.max_head_bytes)
             return result;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <polycast/compression/policy.hpp>
 #include <polycast/detail/byte_buffer.hpp>
 #include <polycast/frame/opcode.hpp>
 #include <polycast/observer/policy.hpp>
@@ -14,17 +15,25 @@
 
 namespace polycast::inline v0::detail {
 
-/// How many forms an event may have on the wire: the serializer's own, and the compressed one if there is any.
-template <class C>
-inline constexpr std::size_t profile_count = C::compression::compresses ? 2 : 1;
-
-/// The profile of a session: which of the forms it negotiated.
+/// A profile is a form of the compression policy; 0 is what the serializer wrote, as it is.
 inline constexpr std::uint8_t plain_profile = 0;
-inline constexpr std::uint8_t compressed_profile = 1;
+template <class C>
+inline constexpr std::size_t profile_count = 1 + C::compression::forms;
 
 /// One event in each form that some session needs; a null reference is a form that nobody does.
 template <class C>
 using encoded = std::array<frame_ref, profile_count<C>>;
+
+/// How a message of kind `op` is framed once it is compressed in `form`.
+template <class Compression>
+struct compressed_framing {
+    bool rsv1;
+    opcode op;
+    compressed_framing(std::uint8_t form, opcode plain) noexcept
+        : rsv1(Compression::kind(form) == compression::form_kind::extension), op(rsv1 ? plain : opcode::binary)
+    {
+    }
+};
 
 /// Which profiles are in use: a shard raises and lowers, any thread that encodes reads. Sessions only ever join the
 /// audience of an emission after they are counted here.
@@ -50,38 +59,69 @@ inline byte_buffer& encode_scratch()
     return buffer;
 }
 
+/// Makes `out[f]` of `payload` for each form `f` that is `wanted`, `plain()` for those that do not compress it.
+template <class C, class Wanted, class Plain, class Count>
+void compress_forms([[maybe_unused]] encoded<C>& out, [[maybe_unused]] typename C::compression const& codec,
+                    [[maybe_unused]] std::string_view payload, [[maybe_unused]] opcode op,
+                    [[maybe_unused]] Wanted wanted, [[maybe_unused]] Plain plain, [[maybe_unused]] Count count)
+{
+    if constexpr (C::compression::forms != 0) {
+        thread_local byte_buffer packed;
+        for (std::uint8_t form = 1; form < profile_count<C>; ++form) {
+            if (!wanted(form))
+                continue;
+            packed.clear();
+            if (codec.compress(form, packed, payload)) {
+                count(metric::compressions);
+                compressed_framing<typename C::compression> const framing(form, op);
+                out[form] = shared_frame::message(framing.op, packed.view(), framing.rsv1);
+            } else {
+                out[form] = plain();
+            }
+        }
+    }
+}
+
 /// Calls `wanted(profile)` and makes a frame for each that is: one serialisation, one compression, however many
 /// receivers. `count(metric)` is told. An event that does not encode leaves `out` empty and returns why.
 template <class C, class Head, class Event, class Wanted, class Count>
-[[nodiscard]] std::error_code encode_event(encoded<C>& out, Head const& head, Event const& event, Wanted wanted,
-                                           Count count)
+[[nodiscard]] std::error_code encode_event(encoded<C>& out, typename C::compression const& codec, Head const& head,
+                                           Event const& event, Wanted wanted, Count count)
 {
     using serializer = typename C::serializer;
     byte_buffer& text = encode_scratch();
     if (std::error_code const ec = serializer::encode(text, head, event))
         return ec;
     count(metric::encodes);
-    if (wanted(plain_profile)) {
-        out[plain_profile] = shared_frame::message(serializer::frame_opcode, text.view());
-        out[plain_profile]->mark_joinable();
-    }
-    if constexpr (C::compression::compresses)
-        if (wanted(compressed_profile)) {
-            thread_local byte_buffer packed;
-            packed.clear();
-            C::compression::compress(packed, text.view());
-            count(metric::compressions);
-            out[compressed_profile] = shared_frame::message(opcode::binary, packed.view());
+    frame_ref frame;
+    auto const plain = [&]() -> frame_ref const& {
+        if (!frame) {
+            frame = shared_frame::message(serializer::frame_opcode, text.view());
+            frame->mark_joinable();
         }
+        return frame;
+    };
+    if (wanted(plain_profile))
+        out[plain_profile] = plain();
+    compress_forms<C>(out, codec, text.view(), serializer::frame_opcode, wanted, plain, count);
     return {};
 }
 
-/// A message that is no event has one form for everybody.
-template <class C>
-[[nodiscard]] encoded<C> encode_message(std::string_view payload, opcode op)
+/// The same for a message that is no event. A form that is negotiated by a subprotocol is for events only.
+template <class C, class Wanted, class Count>
+[[nodiscard]] encoded<C> encode_message(typename C::compression const& codec, std::string_view payload, opcode op,
+                                        Wanted wanted, Count count)
 {
     encoded<C> out;
-    out.fill(shared_frame::message(op, payload));
+    frame_ref const plain = shared_frame::message(op, payload);
+    out.fill(plain);
+    if constexpr (C::compression::has_extension)
+        compress_forms<C>(
+            out, codec, payload, op,
+            [&](std::uint8_t form) {
+                return C::compression::kind(form) == compression::form_kind::extension && wanted(form);
+            },
+            [&]() -> frame_ref const& { return plain; }, count);
     return out;
 }
 

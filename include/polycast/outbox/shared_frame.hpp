@@ -20,12 +20,13 @@ using frame_ref = detail::intrusive_ptr<shared_frame>;
 /// shared by every outbox that holds a reference. Nothing of one receiver is inside. Any thread may hold and drop one.
 class shared_frame {
 public:
-    /// A whole message (FIN set), unmasked as a server sends it. Allocates once, copies `payload` once.
-    [[nodiscard]] static frame_ref message(opcode op, std::string_view payload)
+    /// A whole message (FIN set), unmasked as a server sends it. Allocates once, copies `payload` once. `rsv1` marks a
+    /// payload that permessage-deflate compressed (RFC 7692 §6).
+    [[nodiscard]] static frame_ref message(opcode op, std::string_view payload, bool rsv1 = false)
     {
         auto const header = encoded_header_bytes(payload.size(), false);
         shared_frame* const f = make(header + payload.size());
-        encode_header(f->bytes(), {.op = op, .payload_bytes = payload.size()});
+        encode_header(f->bytes(), {.op = op, .rsv1 = rsv1, .payload_bytes = payload.size()});
         if (!payload.empty())
             std::memcpy(f->bytes() + header, payload.data(), payload.size());
         f->header_bytes_ = static_cast<std::uint8_t>(header);

@@ -5,14 +5,17 @@
 #include <polycast/event/envelope.hpp>
 #include <polycast/frame/close_code.hpp>
 #include <polycast/frame/opcode.hpp>
-#include <polycast/message/control.hpp>
 #include <polycast/observer/policy.hpp>
+#include <polycast/session/client_codec.hpp>
 #include <polycast/session/client_session.hpp>
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <system_error>
 
 namespace polycast::inline v0::detail {
 
@@ -24,44 +27,32 @@ public:
 
     // --- for the assembler ---
 
-    bool message(opcode op, std::span<char> payload, bool)
+    bool message(opcode op, std::span<char> payload, bool rsv1)
     {
         // After our close frame the server's messages are read for its own, and not handed on.
         if (link_.phase_ != Link::phase::open)
             return true;
-        link_.observer_.count(metric::messages_in, 1);
-        bool is_events = link_.speaks_polycast && op == serializer::frame_opcode;
-        decode_limits limits;
-        limits.utf8_checked = op == opcode::text;
-        byte_buffer unpacked;
-        if constexpr (Link::compression::compresses)
-            if (link_.compressed_ && op == opcode::binary) {
-                std::string_view const packed{payload.data(), payload.size()};
-                is_events = !Link::compression::decompress(unpacked, packed, link_.options_.max_message_bytes);
-                limits.utf8_checked = false;
-                if (is_events)
-                    payload = {unpacked.data(), unpacked.size()};
-            }
-        polycast::message const whole{{payload.data(), payload.size()}, op};
-        if constexpr (Link::speaks_polycast)
-            if (is_events) {
-                dispatch<serializer>(link_.app_, link_.session_, payload, limits, *this);
+        if constexpr (has_dictionary<compression>)
+            if (link_.dictionary_.fetching()) {
+                link_.dictionary_.keep(op, payload, rsv1);
                 return true;
             }
-        dispatch_message(link_.app_, link_.session_, whole, *this);
+        link_.observer_.count(metric::messages_in, 1);
+        if (std::error_code const ec = take(op, payload, rsv1))
+            link_.closing_.fail(close_code_for_content(ec), ec.message());
+        link_.codec_.settle();
         return true;
     }
     bool ping(std::span<char> payload)
     {
-        // A server that pings and does not read is not answered for ever.
-        if (link_.phase_ == Link::phase::open && link_.wire_.first().size() < max_waiting_bytes)
-            link_.wire_.first().append(pong_frame({payload.data(), payload.size()}, link_.fresh_key()).view());
+        if (link_.phase_ == Link::phase::open)
+            link_.output_.pong({payload.data(), payload.size()});
         return true;
     }
     bool pong(std::span<char>) { return true; }
     void close(std::optional<close_code> code, std::string_view reason)
     {
-        link_.peer_closes(code.value_or(close_code::no_status), reason);
+        link_.closing_.peer_closes(code.value_or(close_code::no_status), reason);
     }
 
     // --- for the dispatcher ---
@@ -70,7 +61,14 @@ public:
     {
         if (said.type == "$bye" && said.reconnect_min_ms && said.reconnect_max_ms &&
             *said.reconnect_min_ms <= *said.reconnect_max_ms && *said.reconnect_max_ms <= max_invited_delay_ms)
-            link_.bye_.emplace(*said.reconnect_min_ms, *said.reconnect_max_ms);
+            link_.attempts_.invited(std::chrono::milliseconds(*said.reconnect_min_ms),
+                                 std::chrono::milliseconds(*said.reconnect_max_ms));
+        if (said.type == "$hello" && !said.dictionary_id.empty() && !link_.codec_.use_dictionary(said.dictionary_id)) {
+            if constexpr (has_dictionary<compression>)
+                link_.dictionary_.fetch(said.dictionary_id, said.dictionary_url);
+            else
+                return link_.closing_.lacks_dictionary();
+        }
         if constexpr (has_on_control<typename Link::app_type, typename Link::session_type>)
             link_.guarded([&] { link_.app_.on_control(link_.session_, said); });
     }
@@ -82,8 +80,33 @@ public:
 
 private:
     using serializer = typename Link::serializer;
-    static constexpr std::size_t max_waiting_bytes = 16 * 1024;
+    using compression = typename Link::compression;
     static constexpr std::uint64_t max_invited_delay_ms = 3'600'000;
+
+    /// Hands a message on, as what it is once nothing is compressed any more. What does not decompress is an error, and
+    /// the application never sees it.
+    [[nodiscard]] std::error_code take(opcode op, std::span<char> payload, bool rsv1)
+    {
+        std::size_t const most = link_.options_.max_message_bytes;
+        if (rsv1)
+            if (std::error_code const ec = link_.codec_.inflate(op, payload, most))
+                return ec;
+        bool is_events = Link::speaks_polycast && op == serializer::frame_opcode;
+        decode_limits limits;
+        limits.utf8_checked = op == opcode::text;
+        if (link_.codec_.is_packed(op)) {
+            if (std::error_code const ec = link_.codec_.unpack(payload, most))
+                return ec;
+            is_events = true;
+        }
+        if constexpr (Link::speaks_polycast)
+            if (is_events) {
+                dispatch<serializer>(link_.app_, link_.session_, payload, limits, *this);
+                return {};
+            }
+        dispatch_message(link_.app_, link_.session_, polycast::message{{payload.data(), payload.size()}, op}, *this);
+        return {};
+    }
 
     Link& link_;
 };

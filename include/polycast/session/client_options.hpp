@@ -1,30 +1,16 @@
 #pragma once
 
+#include <polycast/compression/policy.hpp>
+#include <polycast/handshake/client_upgrade.hpp>
 #include <polycast/handshake/fields.hpp>
+#include <polycast/session/client_backoff.hpp>
+#include <polycast/session/client_url.hpp>
 
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 
 namespace polycast::inline v0 {
-
-/// How much of a delay is left to chance, so that clients which lost one server do not return in one instant.
-enum class jitter : std::uint8_t {
-    none,
-    half,  ///< the delay ± 50 %
-    full,  ///< anything between nothing and the delay
-};
-
-/// How long a client waits before it connects again: `initial`, then `factor` times more each time, up to `cap`.
-struct backoff_options {
-    std::chrono::milliseconds initial = std::chrono::seconds{1};
-    double factor = 2;
-    std::chrono::milliseconds cap = std::chrono::seconds{30};
-    jitter spread = jitter::half;
-};
 
 /// When a server that says nothing is given up.
 struct client_heartbeat {
@@ -34,87 +20,53 @@ struct client_heartbeat {
 
 /// What a client is told at run time.
 struct client_options {
-    std::string url{};  ///< `ws://host:port/path?query`; the port may be left out (80), and the path
-    header_list headers{};  ///< added to the upgrade request
+    /// `ws://host:port/path?query`; the port may be left out (80), and the path. `wss://…` (443) with `transport::tls`,
+    /// `ws+unix:/path/to/socket:/path?query` with `transport::unix_socket`.
+    std::string url{};
+    header_list headers{};  ///< added to the upgrade request; not those that the handshake writes itself
     std::string token{};     ///< sent as `Authorization: Bearer …`; empty: not sent
+    std::string proxy{};     ///< `http://[user:password@]host:port`, asked for a tunnel (CONNECT); empty: none
     backoff_options backoff{};
     bool reconnect = true;
     unsigned max_attempts = 0;  ///< failed attempts in a row until the client stops; 0: no limit
     std::chrono::milliseconds connect_timeout = std::chrono::seconds{10};  ///< until the upgrade is answered
     std::chrono::milliseconds close_timeout = std::chrono::seconds{5};     ///< for the server to end the connection
     client_heartbeat heartbeat{};
-    std::size_t max_message_bytes = 64 * 1024 * 1024;  ///< received; a longer one is answered with 1009
+    compression::options compression{};                ///< the numbers of the compression policy
+    std::size_t max_message_bytes = 64 * 1024 * 1024;  ///< received, also when decompressed; a longer one: 1009
+    std::size_t max_dictionary_bytes = 1024 * 1024;    ///< that a server may have this client fetch
     std::size_t max_queued_bytes = 1024 * 1024;        ///< to be sent, a few bytes a message included; never more
     std::size_t max_queued_messages = 1000;            ///< while there is no connection
     std::size_t read_buffer_bytes = 64 * 1024;
 };
 
-/// The delay before the attempt that follows `failures` failed ones in a row. `random` is any 64 bits.
-[[nodiscard]] inline std::chrono::milliseconds backoff_delay(backoff_options const& options, unsigned failures,
-                                                             std::uint64_t random) noexcept
+/// What is impossible in `o`, one sentence each; empty if all is well. The URL is judged when it is connected to: it may
+/// be what a user has typed.
+[[nodiscard]] inline std::string faults(client_options const& o)
 {
-    double const cap = static_cast<double>(options.cap.count());
-    double delay = static_cast<double>(options.initial.count());
-    for (unsigned i = 0; i < failures && delay < cap; ++i)
-        delay *= options.factor;
-    delay = delay < cap ? delay : cap;
-    double const chance = static_cast<double>(random >> 11) * 0x1p-53;  // 0 … 1
-    switch (options.spread) {
-    case jitter::none: break;
-    case jitter::half: delay *= 0.5 + chance; break;
-    case jitter::full: delay *= chance; break;
+    std::string found;
+    auto const check = [&](bool fine, char const* sentence) {
+        if (!fine)
+            found.append(found.empty() ? "" : "; ").append(sentence);
+    };
+    bool legal = true, own = false;
+    for (auto const& [name, value] : o.headers) {
+        legal = legal && detail::is_token(name) && detail::is_field_value(value);
+        own = own || detail::is_handshake_field(name);
     }
-    return std::chrono::milliseconds{static_cast<std::int64_t>(delay)};
-}
-
-/// The parts of a WebSocket URI (RFC 6455 §3).
-struct websocket_url {
-    bool secure = false;
-    std::string host;         ///< without the brackets of an IPv6 address
-    std::uint16_t port = 80;
-    std::string authority;    ///< as the `Host` field names it
-    std::string target = "/"; ///< path and query
-};
-
-/// Nothing if `url` is no WebSocket URI. User information and a fragment are refused (RFC 6455 §3: "Fragment
-/// identifiers are meaningless […] and MUST NOT be used").
-[[nodiscard]] inline std::optional<websocket_url> parse_websocket_url(std::string_view url)
-{
-    websocket_url parts;
-    if (url.starts_with("wss://")) {
-        parts.secure = true;
-        parts.port = 443;
-    } else if (!url.starts_with("ws://")) {
-        return {};
-    }
-    url.remove_prefix(parts.secure ? 6 : 5);
-    if (url.find_first_of("#@ ") != std::string_view::npos)
-        return {};
-    std::size_t const end = url.find_first_of("/?");
-    std::string_view const authority = url.substr(0, end);
-    parts.authority = authority;
-    if (end != std::string_view::npos)
-        parts.target = (url[end] == '?' ? "/" : "") + std::string(url.substr(end));
-    bool const bracketed = authority.starts_with('[');
-    std::size_t const close = bracketed ? authority.find(']') : authority.find(':');
-    if (bracketed && close == std::string_view::npos)
-        return {};
-    parts.host = bracketed ? authority.substr(1, close - 1) : authority.substr(0, close);
-    std::string_view after = close == std::string_view::npos ? "" : authority.substr(close + (bracketed ? 1 : 0));
-    if (parts.host.empty() || (!after.empty() && (after.front() != ':' || after.size() > 6 || after.size() < 2)))
-        return {};
-    if (!after.empty()) {
-        unsigned port = 0;
-        for (char const digit : after.substr(1)) {
-            if (digit < '0' || digit > '9')
-                return {};
-            port = port * 10 + static_cast<unsigned>(digit - '0');
-        }
-        if (port == 0 || port > 0xFFFF)
-            return {};
-        parts.port = static_cast<std::uint16_t>(port);
-    }
-    return parts;
+    check(legal, "headers must have a token as name, and no control character in their value");
+    check(!own, "headers must not name Host, Upgrade, Connection, Content-Length, Transfer-Encoding or Sec-WebSocket-*");
+    check(detail::is_field_value(o.token), "token must have no control character");
+    check(o.proxy.empty() || parse_proxy_url(o.proxy), "proxy must be http://[user:password@]host:port");
+    check(o.backoff.initial.count() >= 0 && o.backoff.cap.count() >= 0, "backoff times must not be negative");
+    check(o.backoff.factor >= 1, "backoff.factor must be 1 or more");
+    check(o.connect_timeout.count() > 0, "connect_timeout must be above 0");
+    check(o.close_timeout.count() > 0, "close_timeout must be above 0");
+    check(o.heartbeat.interval.count() >= 0 && o.heartbeat.timeout.count() >= 0, "heartbeat times must not be negative");
+    check(o.max_message_bytes > 0, "max_message_bytes must be above 0");
+    check(o.max_queued_bytes > 0, "max_queued_bytes must be above 0");
+    check(o.read_buffer_bytes >= 1024, "read_buffer_bytes must be 1024 or more");
+    return found;
 }
 
 }  // namespace polycast::inline v0

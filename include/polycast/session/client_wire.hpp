@@ -4,21 +4,17 @@
 #include <polycast/frame/header.hpp>
 #include <polycast/frame/mask.hpp>
 #include <polycast/frame/opcode.hpp>
-#include <polycast/session/client_options.hpp>
 
-#include <chrono>
 #include <cstddef>
-#include <cstdint>
-#include <optional>
 #include <span>
 #include <string_view>
 
 namespace polycast::inline v0::detail {
 
-/// Appends a whole message as a client sends it: masked with `key`, which is fresh (RFC 6455 §5.3).
-inline void append_masked(byte_buffer& out, opcode op, std::string_view payload, masking_key key)
+/// Appends a whole message as a client sends it: masked with `key`, which is fresh (RFC 6455 §5.3). `rsv1`: compressed.
+inline void append_masked(byte_buffer& out, opcode op, std::string_view payload, masking_key key, bool rsv1 = false)
 {
-    frame_header const header{.op = op, .masked = true, .key = key, .payload_bytes = payload.size()};
+    frame_header const header{.op = op, .rsv1 = rsv1, .masked = true, .key = key, .payload_bytes = payload.size()};
     char* const at = out.prepare(max_header_bytes + payload.size());
     std::size_t const header_bytes = encode_header(at, header);
     mask_copy(at + header_bytes, payload, key);
@@ -60,44 +56,6 @@ private:
     byte_buffer first_;
     byte_buffer bytes_;
     std::size_t written_ = 0;
-};
-
-/// Knows when a quiet connection is to be pinged, and when it is dead. Has no clock of its own.
-class client_pulse {
-public:
-    using time_point = std::chrono::steady_clock::time_point;
-    enum class verdict : std::uint8_t { well, ping, dead };
-
-    void begin(time_point now) noexcept { heard_ = pinged_ = now; }
-    void heard(time_point now) noexcept { heard_ = now; }
-
-    /// When to look again; nothing if neither a ping nor an end is ever due.
-    [[nodiscard]] std::optional<std::chrono::nanoseconds> next(client_heartbeat const& options, time_point now) const
-    {
-        bool const pings = options.interval.count() != 0;
-        bool const ends = options.timeout.count() != 0;
-        if (!pings && !ends)
-            return {};
-        std::chrono::nanoseconds const ping = pinged_ + options.interval - now;
-        std::chrono::nanoseconds const end = heard_ + options.timeout - now;
-        std::chrono::nanoseconds const due = pings && (!ends || ping < end) ? ping : end;
-        std::chrono::nanoseconds const soonest = std::chrono::milliseconds{1};
-        return due < soonest ? soonest : due;
-    }
-    [[nodiscard]] verdict look(client_heartbeat const& options, time_point now)
-    {
-        using namespace std::chrono_literals;
-        if (options.timeout != 0ms && now - heard_ >= options.timeout)
-            return verdict::dead;
-        if (options.interval == 0ms || now - pinged_ < options.interval)
-            return verdict::well;
-        pinged_ = now;
-        return verdict::ping;
-    }
-
-private:
-    time_point heard_{};
-    time_point pinged_{};
 };
 
 }  // namespace polycast::inline v0::detail

@@ -78,8 +78,8 @@ public:
             head.timestamp = shard_.loop().wall_now();
             to_.lane_ = event_lane<Event>;
             to_.critical = event_critical<Event>;
-            auto const used = [&](std::size_t p) { return shard_.shared().profiles.any(p); };
-            return !encode_event<C>(to_.frames, head, event, used, shard_.counter());
+            auto& shared = shard_.shared();
+            return !encode_event<C>(to_.frames, shared.codec, head, event, shared.profiles_in_use(), shard_.counter());
         });
     }
     /// Sends a message as it is.
@@ -89,7 +89,8 @@ public:
             return {outcome::refused, 0, 0, 0};
         return deliver([&] {
             to_.lane_ = lane::normal;
-            to_.frames = encode_message<C>(payload, op);
+            auto& shared = shard_.shared();
+            to_.frames = encode_message<C>(shared.codec, payload, op, shared.profiles_in_use(), shard_.counter());
             return true;
         });
     }

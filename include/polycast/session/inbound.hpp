@@ -3,6 +3,8 @@
 #include <polycast/compression/policy.hpp>
 #include <polycast/event/control.hpp>
 #include <polycast/event/dispatch.hpp>
+#include <polycast/frame/error.hpp>
+#include <polycast/frame/utf8.hpp>
 #include <polycast/message/control.hpp>
 #include <polycast/serializer/error.hpp>
 #include <polycast/outbox/encode.hpp>
@@ -30,16 +32,18 @@ struct inbound {
 
     // --- for the assembler -----------------------------------------------------------------------------------------
 
-    bool message(opcode op, std::span<char> payload, bool /*compressed*/)
+    bool message(opcode op, std::span<char> payload, bool compressed)
     {
         if (s.phase_ != phase::open && s.phase_ != phase::greeting)
             return s.phase_ == phase::closing;  // our close frame is out: what still comes is not looked at
         shard.observe().count(metric::messages_in, 1);
         ++s.record_.messages_in;
-        if constexpr (is_raw)
-            raw(op, payload);
-        else
-            events(op, payload);
+        if (!compressed || inflate(op, payload)) {
+            if constexpr (is_raw)
+                raw(op, payload);
+            else
+                events(op, payload);
+        }
         return s.phase_ == phase::open || s.phase_ == phase::closing;
     }
     bool ping(std::span<char> payload)
@@ -167,12 +171,54 @@ private:
         hello.heartbeat_ms = static_cast<std::uint64_t>(shard.options().heartbeat.interval.count());
         hello.max_message_bytes = shard.options().max_message_bytes;
         bool const first = s.phase_ == phase::greeting;
+        std::string url;
+        std::uint8_t next_form = s.profile_;
+        if constexpr (has_dictionary<typename C::compression>)
+            if (auto const dictionary = shard.codec().dictionary();
+                first && (next_form = shard.codec().hello_form(s.profile_)) != s.profile_) {
+                url = dictionary_path(dictionary.id);
+                hello.dictionary.value = control::dictionary_reference{dictionary.id, url};
+            }
         if (first)
             s.phase_ = phase::open;
         // Past the mailbox: nothing may come before it.
         static_cast<void>(shard.out().emit(s, hello, envelope_head{.id_json = e.id}));
+        s.profile_ = next_form;
         if (first && s.phase_ == phase::open)
             opening<Shard>::begin(shard, s);
+    }
+
+    /// A message that came with RSV1 (RFC 7692 §6.2). False if it was refused. `payload` is then what it inflates to.
+    [[nodiscard]] bool inflate([[maybe_unused]] opcode op, [[maybe_unused]] std::span<char>& payload)
+    {
+        if constexpr (C::compression::has_extension) {
+            if (!unpacked(payload, [&](byte_buffer& out, std::string_view in, std::size_t max_bytes) {
+                    if constexpr (C::compression::keeps_context)
+                        return s.context_->decompress(out, in, max_bytes);
+                    else
+                        return shard.codec().decompress(s.profile_, out, in, max_bytes);
+                }))
+                return false;
+            if (op == opcode::text && !valid_utf8({payload.data(), payload.size()})) {
+                std::error_code const ec = wire_error::invalid_utf8;
+                shard.fail(s, close_code_for(ec), ec.message());
+                return false;
+            }
+        }
+        return true;
+    }
+    /// Replaces `payload` by what `decompress` makes of it; false if it was refused.
+    template <class Decompress>
+    [[nodiscard]] bool unpacked(std::span<char>& payload, Decompress decompress)
+    {
+        byte_buffer& out = shard.unpacked();
+        out.clear();
+        std::error_code const ec = decompress(out, {payload.data(), payload.size()}, shard.options().max_message_bytes);
+        payload = {out.data(), out.size()};
+        if (ec)
+            shard.fail(s, ec == compression_error::too_large ? close_code::message_too_big : close_code::invalid_payload,
+                       ec.message());
+        return !ec;
     }
 
     void raw(opcode op, std::span<char> payload)
@@ -187,15 +233,13 @@ private:
     void events(opcode op, std::span<char> payload)
     {
         bool utf8_checked = op == opcode::text;
-        if constexpr (C::compression::compresses) {
-            if (s.profile_ == compressed_profile && op == opcode::binary) {
-                shard.unpacked().clear();
-                if (auto const ec = C::compression::decompress(shard.unpacked(), {payload.data(), payload.size()},
-                                                               shard.options().max_message_bytes)) {
-                    bool const bomb = ec == compression_error::too_large;
-                    return shard.fail(s, bomb ? close_code::message_too_big : close_code::invalid_payload, ec.message());
-                }
-                payload = {shard.unpacked().data(), shard.unpacked().size()};
+        if constexpr (!C::compression::suffixes.empty()) {
+            if (op == opcode::binary && s.profile_ != plain_profile &&
+                C::compression::kind(s.profile_) == compression::form_kind::token) {
+                if (!unpacked(payload, [&](byte_buffer& out, std::string_view in, std::size_t max_bytes) {
+                        return shard.codec().decompress(s.profile_, out, in, max_bytes);
+                    }))
+                    return;
                 op = C::serializer::frame_opcode;
                 utf8_checked = false;
             }

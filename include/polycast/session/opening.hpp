@@ -89,6 +89,15 @@ private:
         bool const head_only = asked.method() == "HEAD";
         if (!head_only && asked.method() != "GET")
             return answer(shard, s, refusal(405, "only GET and HEAD", {{"Allow", "GET, HEAD"}}), false);
+        if constexpr (has_dictionary<typename C::compression>)
+            if (auto const dictionary = shard.codec().dictionary();
+                !dictionary.id.empty() && asked.path() == dictionary_path(dictionary.id))
+                return answer(shard, s,
+                              {.status = 200,
+                               .content_type = "application/octet-stream",
+                               .body = std::string(dictionary.bytes),
+                               .headers = {{"Cache-Control", "public, max-age=31536000, immutable"}}},
+                              head_only);
         if constexpr (has_http<app_type>) {
             http_response response;
             if (!shard.guarded([&] { response = shard.app().http(asked); }))
@@ -119,9 +128,28 @@ private:
         static constexpr auto tokens = subprotocols<typename C::serializer, typename C::compression>;
         auto const token = choose_subprotocol(tokens, asked);
         s.plain_ = token.empty();
-        s.profile_ = tokens.size() > 1 && token == tokens[0] ? compressed_profile : plain_profile;
-        shard.out().direct_bytes(switching_response(checked.accept, token));
+        s.profile_ = form_of_token<typename C::serializer, typename C::compression>(token);
+        std::string const extensions = s.profile_ == plain_profile ? agree_on_extension(shard, s, asked) : std::string();
+        shard.out().direct_bytes(switching_response(checked.accept, token, extensions));
         admit(shard, s, std::move(who.user));
+    }
+
+    /// permessage-deflate (RFC 7692), where the composition has it and the client offers what it can do. What a
+    /// subprotocol already compresses is not compressed twice.
+    [[nodiscard]] static std::string agree_on_extension([[maybe_unused]] Shard& shard, [[maybe_unused]] session_type& s,
+                                                        [[maybe_unused]] request const& asked)
+    {
+        using compression = typename C::compression;
+        if constexpr (compression::has_extension)
+            if (auto const agreed = choose_deflate(asked, compression::terms)) {
+                if constexpr (compression::keeps_context)
+                    s.context_ = shard.codec().make_context(*agreed, role::server);
+                else
+                    s.profile_ = compression::form_for(*agreed, role::server);
+                s.assembler_.set_compressed(true);
+                return deflate_response(*agreed);
+            }
+        return {};
     }
 
     /// Caps are told in a close frame: a browser sees nothing of a refused handshake.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <polycast/compression/policy.hpp>
 #include <polycast/session/handle.hpp>
 
 #include <chrono>
@@ -28,10 +29,14 @@ struct server_options {
     std::size_t max_rooms_per_session = 1000;  ///< that a client may join; its own user counts as one
     std::size_t max_room_name_bytes = 256;     ///< that a client may join
     std::size_t max_message_bytes = 64 * 1024;     ///< a longer message is closed with 1009 before it is read
+    std::size_t max_frame_bytes = 0;               ///< likewise a longer frame; 0: as long as a message
+    std::size_t max_fragments = 1024;              ///< frames of one message; more are closed with 1009
     std::size_t max_outbox_bytes = 1024 * 1024;    ///< per session; beyond it `outcome::over_budget`
     std::size_t max_mailbox_emissions = 64 * 1024; ///< per shard, emitted by other threads and not yet fanned out
     std::size_t max_mailbox_bytes = 64 * 1024 * 1024;  ///< likewise; beyond either `outcome::over_budget`
     std::size_t read_buffer_bytes = 512 * 1024;    ///< per shard, not per connection
+
+    compression::options compression{};  ///< the numbers of the compression policy
 
     heartbeat_options heartbeat{};
     std::chrono::milliseconds stale_after = std::chrono::seconds(120);  ///< no activity either way: close 4000
@@ -54,6 +59,7 @@ struct server_options {
     check(o.tick.count() > 0, "tick must be above 0");
     check(o.read_buffer_bytes >= 1024, "read_buffer_bytes must be 1024 or more");
     check(o.max_message_bytes > 0, "max_message_bytes must be above 0");
+    check(o.max_fragments > 0, "max_fragments must be above 0");
     check(o.max_outbox_bytes > 0, "max_outbox_bytes must be above 0");
     check(o.max_mailbox_emissions > 0, "max_mailbox_emissions must be above 0");
     check(o.max_unopened > 0, "max_unopened must be above 0");

@@ -33,7 +33,10 @@ public:
     using session_type = typename Shard::session_type;
     using C = typename Shard::composition_type;
 
-    explicit output(Shard& shard) : shard_(shard), writer_(C::serializer::separator), windows_(shard.loop()) {}
+    explicit output(Shard& shard)
+        : shard_(shard), writer_(C::serializer::joins, C::serializer::separator), windows_(shard.loop())
+    {
+    }
 
     /// To one session, as an event. Encodes once, into the direct buffer if that may be.
     template <class Event>
@@ -43,14 +46,13 @@ public:
         if (C::serializer::encode(text, head, event))
             return outcome::refused;
         shard_.observe().count(metric::encodes, 1);
-        return emit_encoded(s, text.view(), event_lane<Event>, event_critical<Event>);
+        return emit_payload(s, text.view(), {C::serializer::frame_opcode, true}, event_lane<Event>,
+                            event_critical<Event>);
     }
     /// To one session, as it is.
     outcome send(session_type& s, std::string_view payload, opcode op)
     {
-        if (writes_directly(s, lane::normal))
-            return emit_directly(s, payload, op, lane::normal, false);
-        return enqueue(s, shared_frame::message(op, payload), lane::normal, false);
+        return emit_payload(s, payload, {op, false}, lane::normal, false);
     }
     /// Queues a frame in a lane; the batching policy says when it is written.
     outcome enqueue(session_type& s, frame_ref const& frame, lane l, bool critical)
@@ -132,17 +134,20 @@ public:
         if (s.blocked_ || s.phase_ == phase::dead)
             return;
         auto const before = s.box_.queued_bytes();
+        bool more = false;
         do {
-            lane_mask const due = s.due_ | control_only;
+            more = compress_due(s);
+            lane_mask const due = more ? control_only : s.due_ | control_only;
             switch (writer_.flush(s.box_, s.stream_, due, joined_lanes, nodes_, shard_.observe())) {
             case flushed::failed: return shard_.kill(s);
             case flushed::blocked:
                 if (s.box_.queued_bytes() < before)
                     shard_.progress(s);
                 return wait_writable(s);
-            case flushed::drained: s.due_ = 0; break;
+            case flushed::drained: break;
             }
-        } while (closes(s));
+        } while (more || closes(s));
+        s.due_ = 0;
         shard_.drained(s);
     }
     void flush_dirty()
@@ -188,34 +193,91 @@ private:
     {
         return direct_owner_ == &s && s.box_.empty() && !s.blocked_ && C::batching::when(l) != flush_time::window;
     }
-    outcome emit_encoded(session_type& s, std::string_view text, lane l, bool critical)
+    /// What a payload is before it is compressed.
+    struct payload_kind {
+        opcode op;
+        bool is_event;
+    };
+    outcome emit_payload(session_type& s, std::string_view payload, payload_kind kind, lane l, bool critical)
     {
-        bool joinable = true;
-        opcode op = C::serializer::frame_opcode;
-        if constexpr (C::compression::compresses)
-            if (s.profile_ == compressed_profile) {
-                packed_.clear();
-                C::compression::compress(packed_, text);
-                shard_.observe().count(metric::compressions, 1);
-                text = packed_.view();
-                op = opcode::binary;
-                joinable = false;
-            }
-        if (writes_directly(s, l))
-            return emit_directly(s, text, op, l, critical);
-        auto const frame = shared_frame::message(op, text);
+        bool const directly = writes_directly(s, l);
+        bool rsv1 = false;
+        bool joinable = kind.is_event;
+        // Asked before it is compressed: what a context has compressed must be sent.
+        if (directly && payload.size() + direct_.size() > shard_.options().max_outbox_bytes)
+            return over_budget(s, critical);
+        if (compressed(s, payload, kind, directly)) {
+            compressed_framing<typename C::compression> const framing(form_of(s), kind.op);
+            payload = packed_.view();
+            kind.op = framing.op;
+            rsv1 = framing.rsv1;
+            joinable = false;
+        }
+        if (directly)
+            return emit_directly(s, payload, kind.op, rsv1, l);
+        auto const frame = shared_frame::message(kind.op, payload, rsv1);
         if (joinable)
             frame->mark_joinable();
         return enqueue(s, frame, l, critical);
     }
-    /// Beside what this turn has already written to `s`. Large payloads are not copied: they leave at once.
-    outcome emit_directly(session_type& s, std::string_view payload, opcode op, lane l, bool critical)
+    /// Compresses `payload` into `packed_` if `s` agreed on a form for it and gains by it. What remembers the connection
+    /// compresses in the order of the wire: now if it leaves now, else in `compress_due`.
+    [[nodiscard]] bool compressed(session_type& s, std::string_view payload, payload_kind kind,
+                                  [[maybe_unused]] bool leaves_now)
     {
-        if (payload.size() + direct_.size() > shard_.options().max_outbox_bytes)
-            return over_budget(s, critical);
+        bool done = false;
+        if constexpr (C::compression::keeps_context)
+            if (s.context_ && leaves_now) {
+                packed_.clear();
+                done = s.context_->compress(packed_, payload);
+            }
+        if constexpr (C::compression::forms != 0)
+            if (s.profile_ != plain_profile &&
+                (kind.is_event || C::compression::kind(s.profile_) == compression::form_kind::extension)) {
+                packed_.clear();
+                done = shard_.codec().compress(s.profile_, packed_, payload);
+            }
+        if (done)
+            shard_.observe().count(metric::compressions, 1);
+        return done;
+    }
+    /// The form that names the framing; a context's is permessage-deflate, whatever the session's profile.
+    [[nodiscard]] static std::uint8_t form_of(session_type const& s) noexcept
+    {
+        if constexpr (C::compression::keeps_context)
+            if (s.context_)
+                return C::compression::context_form;
+        return s.profile_;
+    }
+    /// For a session whose compression remembers: takes due messages in the order they will have on the wire, and puts
+    /// their compressed form above the lanes, where nothing overtakes it. A good write at a time; true if some were.
+    [[nodiscard]] bool compress_due([[maybe_unused]] session_type& s)
+    {
+        std::size_t taken = 0;
+        if constexpr (C::compression::keeps_context) {
+            lane_mask const due = s.due_ & static_cast<lane_mask>(~control_only);
+            while (s.context_ && taken < write_directly_at_bytes) {
+                auto const queue = s.box_.next(due);
+                if (queue == outbox::queue_count)
+                    break;
+                auto* const node = s.box_.pop(queue);
+                frame_ref frame = std::move(node->frame);
+                nodes_.give_back(node);
+                s.box_.count_out(frame->wire_bytes());
+                taken += frame->wire_bytes();
+                if (compressed(s, frame->payload(), {frame->op(), true}, true))
+                    frame = shared_frame::message(frame->op(), packed_.view(), true);
+                s.box_.push(nodes_, outbox::control, std::move(frame));
+            }
+        }
+        return taken != 0;
+    }
+    /// Beside what this turn has already written to `s`. Large payloads are not copied: they leave at once.
+    outcome emit_directly(session_type& s, std::string_view payload, opcode op, bool rsv1, lane l)
+    {
         bool const by_reference = payload.size() >= gather_at_bytes;
         char* const at = direct_.prepare(max_header_bytes + (by_reference ? 0 : payload.size()));
-        auto const header = encode_header(at, {.op = op, .payload_bytes = payload.size()});
+        auto const header = encode_header(at, {.op = op, .rsv1 = rsv1, .payload_bytes = payload.size()});
         direct_.commit(header);
         count(s, header + payload.size());
         if (!by_reference)

@@ -106,8 +106,8 @@ private:
 template <class C>
 class port {
 public:
-    port(std::uint32_t shards, typename C::transport const& t)
-        : users(shards), mailboxes(shards), alive(shards), transport_(t)
+    port(std::uint32_t shards, typename C::transport const& t, compression::options const& compressed)
+        : codec(compressed), users(shards), mailboxes(shards), alive(shards), transport_(t)
     {
     }
 
@@ -152,6 +152,13 @@ public:
     void set_open(bool on) noexcept { open_.store(on, std::memory_order_release); }
     [[nodiscard]] std::chrono::system_clock::time_point wall_now() const { return transport_.wall_now(); }
 
+    /// What is wanted of an emission: the forms that sessions have now.
+    [[nodiscard]] auto profiles_in_use() const noexcept
+    {
+        return [this](std::size_t profile) { return profiles.any(profile); };
+    }
+
+    [[no_unique_address]] typename C::compression const codec;
     directory users;
     std::vector<mailbox<C>> mailboxes;
     std::vector<liveness> alive;

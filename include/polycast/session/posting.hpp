@@ -38,7 +38,7 @@ template <class C, class Event>
     p.lane_ = event_lane<Event>;
     p.critical = event_critical<Event>;
     auto const count = [&](metric m) { to.shared_observer.count_shared(m, 1); };
-    if (encode_event<C>(p.frames, head, event, [&](std::size_t profile) { return to.profiles.any(profile); }, count))
+    if (encode_event<C>(p.frames, to.codec, head, event, to.profiles_in_use(), count))
         return {outcome::refused, 0, 0, 0};
     return to.post(mask, p);
 }
@@ -53,7 +53,8 @@ template <class C>
     if (mask == 0)
         return {};
     p.lane_ = lane::normal;
-    p.frames = encode_message<C>(payload, op);
+    p.frames = encode_message<C>(to.codec, payload, op, to.profiles_in_use(),
+                                 [&](metric m) { to.shared_observer.count_shared(m, 1); });
     return to.post(mask, p);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <polycast/compression/policy.hpp>
 #include <polycast/event/describe.hpp>
 #include <polycast/event/envelope.hpp>
 #include <polycast/frame/close_code.hpp>
@@ -19,6 +20,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -53,6 +55,11 @@ template <class Shard>
 struct inbound;
 template <class Shard>
 struct keepalive;
+
+/// Where a session keeps what its compression remembers: nowhere, or behind a pointer that is set if it was agreed.
+template <class Compression>
+using context_of = std::conditional_t<Compression::keeps_context, std::unique_ptr<typename Compression::context>,
+                                      compression::no_context>;
 
 enum class phase : std::uint8_t {
     handshake,  ///< the request is being read
@@ -136,6 +143,12 @@ public:
     /// Empty for a connection whose user is not known.
     [[nodiscard]] std::string_view user() const noexcept { return user_; }
     [[nodiscard]] std::string address() const { return stream_.peer_address(); }
+    /// Whom the peer's certificate proves it to be (`tls::stream::peer_certificate_subject`); empty if it has none.
+    [[nodiscard]] std::string peer_name() const
+        requires C::transport::secure
+    {
+        return stream_.peer_certificate_subject();
+    }
     [[nodiscard]] bool is_open() const noexcept { return phase_ == detail::phase::open; }
     [[nodiscard]] session_record const& record() const noexcept { return record_; }
     /// Bytes that wait to be written.
@@ -176,6 +189,7 @@ private:
     stream stream_;
     outbox box_{};
     assembler<role::server> assembler_{};
+    [[no_unique_address]] detail::context_of<typename C::compression> context_{};  ///< of `deflate<dedicated>`
     std::unique_ptr<std::string> head_{};  ///< of the request, while incomplete; then the reason of our close
     std::string user_{};
     session_record record_{};

@@ -165,6 +165,7 @@ public:
     [[nodiscard]] server_options const& options() const noexcept { return options_; }
     [[nodiscard]] App& app() noexcept { return app_; }
     [[nodiscard]] typename C::guard const& guard() const noexcept { return guard_; }
+    [[nodiscard]] typename C::compression const& codec() const noexcept { return port_->codec; }
     [[nodiscard]] byte_buffer& unpacked() noexcept { return unpacked_; }
     [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
     [[nodiscard]] std::string_view epoch() const noexcept { return epoch_; }
@@ -387,7 +388,9 @@ private:
         if (bytes.empty() || s.phase_ < phase::greeting || s.phase_ > phase::closing)
             return;
         inbound<shard> sink{*this, s};
-        message_limits const limits{options_.max_message_bytes, options_.max_message_bytes};
+        message_limits const limits{options_.max_message_bytes,
+                                    options_.max_frame_bytes != 0 ? options_.max_frame_bytes : options_.max_message_bytes,
+                                    options_.max_fragments};
         if (std::error_code const ec = s.assembler_.consume(bytes, limits, sink))
             fail(s, close_code_for(ec), ec.message());
     }
