@@ -67,6 +67,18 @@ using isolated = pc::server<everything, pc::compression::zstd<3>, pc::isolation:
                             pc::batching::window<10, 2000>, pc::observer::silent>;
 using alone = pc::server<echo, pc::serializer::raw, pc::isolation::per_connection, pc::batching::immediate>;
 using simulated = pc::server<everything, pc::transport::simulated>;
+using packed = pc::server<everything, pc::serializer::msgpack, pc::transport::unix_socket,
+                          pc::compression::zstd<3, pc::compression::dictionary::of<pc::events<question, answer>>>>;
+#if POLYCAST_WITH_ZLIB
+using deflated = pc::server<everything, pc::compression::any_of<pc::compression::zstd<3, pc::compression::dictionary::loaded>,
+                                                                pc::compression::deflate<pc::compression::shared>>>;
+using dedicated = pc::server<echo, pc::serializer::raw, pc::isolation::per_connection,
+                             pc::compression::deflate<pc::compression::dedicated>>;
+#endif
+#if POLYCAST_WITH_OPENSSL
+using secure = pc::server<everything, pc::transport::tls>;
+using calling_securely = pc::client<caller, pc::transport::tls, pc::serializer::msgpack>;
+#endif
 
 }  // namespace
 
@@ -75,6 +87,11 @@ void simulate(pc::transport::simulated const& transport);
 template class pc::basic_server<everything, plain::composition>;
 template class pc::basic_server<everything, isolated::composition>;
 template class pc::basic_server<echo, alone::composition>;
+template class pc::basic_server<everything, packed::composition>;
+#if POLYCAST_WITH_ZLIB
+template class pc::basic_server<everything, deflated::composition>;
+template class pc::basic_server<echo, dedicated::composition>;
+#endif
 
 void simulate(pc::transport::simulated const& transport)
 {
@@ -93,4 +110,10 @@ int main()
     isolated b;
     emit_everywhere(a);
     emit_everywhere(b);
+#if POLYCAST_WITH_OPENSSL
+    secure s{{}, {}, pc::transport::tls{}};
+    emit_everywhere(s);
+    calling_securely secretly{{.url = "wss://127.0.0.1:8765/"}};
+    secretly.run();
+#endif
 }

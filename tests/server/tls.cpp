@@ -208,6 +208,30 @@ BOOST_AUTO_TEST_CASE(the_application_learns_who_the_certificate_says_it_is)
     }
 }
 
+/// Lets in who has a certificate, under the name in it.
+struct members_only {
+    pc::identity identify(pc::request const&, std::string_view peer_name)
+    {
+        return {.user = std::string(peer_name), .admitted = !peer_name.empty(), .status = 401, .reason = "who are you?"};
+    }
+    void on(auto& s, pc::message const&) { s.send(s.user()); }
+};
+
+BOOST_AUTO_TEST_CASE(a_certificate_can_name_the_user)
+{
+    using members = pc::server<members_only, tls, pc::serializer::raw>;
+    tls_setup::next().server.ask_clients = client_certificates::optional;
+    {
+        stage<members> on;
+        BOOST_TEST(on.join().status == 401);
+    }
+    tls_setup::next().server.ask_clients = client_certificates::optional;
+    tls_setup::next().client.certificate_chain_file = certificates::get().client.chain_file;
+    tls_setup::next().client.private_key_file = certificates::get().client.key_file;
+    stage<members> on;
+    BOOST_TEST(echo(on, on.join(), "?") == "CN=Ada \xC5\x81ovelace");
+}
+
 BOOST_AUTO_TEST_CASE(certificates_are_renewed_while_connections_go_on)
 {
     auto const& c = certificates::get();

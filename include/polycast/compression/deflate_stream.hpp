@@ -22,7 +22,7 @@ inline constexpr std::size_t deflate_step_bytes = std::size_t{1} << 30;
 class deflater {
 public:
     /// Window bits are 9 to 15. zlib's manual of deflateInit2: "a windowBits value of 8 (a window size of 256 bytes) is
-    /// not supported".
+    /// not supported."
     deflater(int level, int window_bits)
     {
         // A small window needs no large hash. Below 5 the blocks become so short that their tables cost more than the
@@ -98,8 +98,8 @@ public:
         auto const before = room;
         if (auto const ec = feed(out, deflate_tail, room))
             return ec;
-        // zlib's manual of inflate: 128 is added to data_type "if decoding stopped at the end of a block". Elsewhere, or
-        // if the tail was taken for content, the message was cut short.
+        // zlib adds 128 to data_type if inflate() stopped behind the end of a block. Anywhere else, or if the tail was
+        // taken for content, the message was cut short.
         bool const whole = ended_ || (stream_.data_type & 128) != 0;
         return whole && room == before ? std::error_code() : compression_error::malformed;
     }

@@ -89,7 +89,7 @@ public:
     {
         if (!reading_)
             return;
-        // §7.1.2.1: server_max_window_bits "MUST have a value".
+        // §7.1.2.1: server_max_window_bits is never without a value.
         now_.legal = now_.legal && now_.server_max_window_bits != deflate_parameters::valueless;
         take_(now_);
         reading_ = false;
@@ -116,8 +116,8 @@ private:
 
 }  // namespace detail
 
-/// Server: takes the first offer that is legal and can be met, if there is one (RFC 7692 §5.1: "if no offers are
-/// accepted, the extension is not used"). `terms` are what the server insists on or is content with.
+/// Server: takes the first offer that is legal and can be met, if there is one; else the extension is not used (RFC 7692
+/// §5). `terms` are what the server insists on or is content with. `Fields` is the request, or other `http_fields`.
 template <class Fields>
 [[nodiscard]] std::optional<deflate_agreement> choose_deflate(Fields const& asked, deflate_terms const& terms)
 {
@@ -131,7 +131,7 @@ template <class Fields>
         a.client_no_context_takeover = offer.client_no_context_takeover || terms.client_no_context_takeover;
         a.server_max_window_bits = terms.server_max_window_bits;
         if (offer.server_max_window_bits != detail::deflate_parameters::absent) {
-            // zlib makes no raw stream with a window of 256 bytes (deflateInit2: "windowBits of 8 … not supported").
+            // zlib's manual of deflateInit2: "a windowBits value of 8 (a window size of 256 bytes) is not supported."
             if (offer.server_max_window_bits < 9)
                 return;
             a.names_server_max_window_bits = true;

@@ -32,7 +32,9 @@ struct identity {
 /// | `on(auto& session, message const&)`           | raw serializer: for each message                                 |
 /// | `opened(auto& session)`                       | once, before the first message                                   |
 /// | `closed(auto& session, close_info const&)`    | once for each `opened`; the session takes no more events         |
-/// | `identify(request const&)` → `identity`       | before `opened`; without it nobody has a user                    |
+/// | `identify(request const&)` → `identity`       | before `opened`; without it nobody has a user. With              |
+/// |                                               | `, std::string_view peer_name` too: what a TLS client's          |
+/// |                                               | certificate proves it to be, or nothing (`session::peer_name`)   |
 /// | `may_join(auto& session, std::string_view)`   | a client's `$join`; without it the isolation policy decides      |
 /// | `http(request const&)` → `http_response`      | a plain GET or HEAD on the same port; without it 404             |
 template <class App, class Session>
@@ -44,6 +46,10 @@ concept has_closed = requires(App& app, Session& s, struct close_info const& inf
 template <class App>
 concept has_identify = requires(App& app, request const& r) {
     { app.identify(r) } -> std::convertible_to<identity>;
+};
+template <class App>
+concept has_identify_by_name = requires(App& app, request const& r, std::string_view peer_name) {
+    { app.identify(r, peer_name) } -> std::convertible_to<identity>;
 };
 
 template <class App, class Session>

@@ -119,8 +119,8 @@ private:
         if (!v.admitted)
             return refuse(shard, s, refusal(v.status, v.reason));
         identity who;
-        if constexpr (has_identify<app_type>) {
-            if (!shard.guarded([&] { who = shard.app().identify(asked); }))
+        if constexpr (has_identify<app_type> || has_identify_by_name<app_type>) {
+            if (!shard.guarded([&] { who = identify(shard, s, asked); }))
                 return refuse(shard, s, refusal(500, "internal error"));
             if (!who.admitted)
                 return refuse(shard, s, refusal(who.status, who.reason));
@@ -132,6 +132,16 @@ private:
         std::string const extensions = s.profile_ == plain_profile ? agree_on_extension(shard, s, asked) : std::string();
         shard.out().direct_bytes(switching_response(checked.accept, token, extensions));
         admit(shard, s, std::move(who.user));
+    }
+
+    [[nodiscard]] static identity identify(Shard& shard, [[maybe_unused]] session_type& s, request const& asked)
+    {
+        if constexpr (!has_identify_by_name<app_type>)
+            return shard.app().identify(asked);
+        else if constexpr (C::transport::secure)
+            return shard.app().identify(asked, s.peer_name());
+        else
+            return shard.app().identify(asked, std::string_view());
     }
 
     /// permessage-deflate (RFC 7692), where the composition has it and the client offers what it can do. What a
