@@ -7,18 +7,11 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
 import websockets
-from peers import DEADLINE, Program, check, run
+from peers import DEADLINE, Program, check, comes_back, run
 
 
 def connect(echo, **options):
     return websockets.connect(echo.url(), open_timeout=DEADLINE, close_timeout=DEADLINE, max_size=None, **options)
-
-
-async def comes_back(socket, message):
-    await socket.send(message)
-    got = await asyncio.wait_for(socket.recv(), DEADLINE)
-    assert got == (b"".join(message) if isinstance(message, list) and isinstance(message[0], bytes)
-                   else "".join(message) if isinstance(message, list) else message), (len(got), str(message)[:80])
 
 
 @check

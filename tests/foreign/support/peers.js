@@ -1,8 +1,11 @@
 // What the Node tests share: starting a program of the build, talking to it, and saying how a check went.
 'use strict';
 const assert = require('node:assert');
-const { spawn } = require('node:child_process');
+const { execFileSync, spawn } = require('node:child_process');
+const { randomBytes } = require('node:crypto');
 const { once, EventEmitter } = require('node:events');
+const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const readline = require('node:readline');
 
@@ -27,11 +30,34 @@ async function start(name, {port = 0, args = []} = {}) {
   const line = await within(Promise.race([firstLine, ended]), name);
   const found = /:(\d+)/.exec(line);
   assert(found, `${name} printed no port but: ${line}`);
+  const scheme = args.includes('--tls') ? 'wss' : 'ws';
   return {
     port: Number(found[1]),
+    url: `${scheme}://127.0.0.1:${found[1]}/`,
     /// Asks it to end; its exit status.
     stop: (signal = 'SIGTERM') => { child.kill(signal); return within(ended, `${name} ends`); },
   };
+}
+
+/// Made on the spot; support/certificates says which there are. `file(NAME)` is the path of one, `read(NAME)` its text.
+function certificates() {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'polycast-'));
+  process.on('exit', () => fs.rmSync(folder, {recursive: true, force: true}));
+  execFileSync(path.join(__dirname, 'certificates'), [folder], {timeout: DEADLINE});
+  const file = name => path.join(folder, name);
+  return {file, read: name => fs.readFileSync(file(name)), tls: ['--tls', file('server.pem'), file('server.key')]};
+}
+
+const WORDS = 'the quick fox jumps over a lazy dog while an agent thinks about œuvre, naïveté and 漢字'.split(' ');
+
+/// Text that is that long in UTF-8, is never the same, and repeats itself as people do.
+function prose(length) {
+  let said = randomBytes(4).toString('hex');
+  while (said.length < length && said.length < 200_000) said += ' ' + WORDS[Math.floor(Math.random() * WORDS.length)];
+  const bytes = Buffer.alloc(length, said);
+  let cut = length;  // not within a letter
+  while (cut > 0 && bytes[cut - 1] >= 0x80) bytes[--cut] = 0x2e;
+  return String(bytes);
 }
 
 /// A connection that keeps every event it received, in order.
@@ -88,4 +114,4 @@ async function run(checks) {
   process.exit(failed === 0 ? 0 : 1);
 }
 
-module.exports = {DEADLINE, Peer, run, start, within};
+module.exports = {DEADLINE, Peer, buildFolder, certificates, prose, run, start, within};
