@@ -175,6 +175,7 @@ BOOST_AUTO_TEST_CASE(an_offer_that_breaks_a_rule_is_declined_and_the_next_is_loo
              "client_max_window_bits=015", "client_max_window_bits=100", "client_max_window_bits=a",
              "client_max_window_bits; client_max_window_bits", "client_max_window_bits; client_max_window_bits=9",
              "server_no_context_takeover; client_no_context_takeover; unheard_of",
+             "client_max_window_bits; server_no_context_takeover=10", "server_max_window_bits=9; unheard_of=10",
              // zlib has no window of 256 bytes.
              "server_max_window_bits=8"}) {
         BOOST_TEST(answered("permessage-deflate; " + bad) == "-", bad);
@@ -193,10 +194,11 @@ BOOST_AUTO_TEST_CASE(an_offer_that_breaks_a_rule_is_declined_and_the_next_is_loo
 
 BOOST_AUTO_TEST_CASE(the_first_offer_that_can_be_met_is_taken_whatever_stands_between)  // §5
 {
-    BOOST_TEST(answered("x-other; server_max_window_bits=99; b, permessage-deflate, permessage-deflate; server_no_context_takeover") ==
-               "permessage-deflate");
+    BOOST_TEST(answered("x-other; server_max_window_bits=99; b, permessage-deflate, "
+                        "permessage-deflate; server_no_context_takeover") == "permessage-deflate");
     BOOST_TEST(answered("x-webkit-deflate-frame, permessage-bzip2, permessage-deflate2") == "-");
-    auto const fields = pc::choose_deflate(asks({"other; x", "permessage-deflate; client_max_window_bits=9", "permessage-deflate"}), {});
+    auto const fields = pc::choose_deflate(
+        asks({"other; x", "permessage-deflate; client_max_window_bits=9", "permessage-deflate"}), {});
     BOOST_REQUIRE(fields.has_value());
     BOOST_TEST(fields->client_max_window_bits == 9);
     BOOST_TEST(!pc::choose_deflate(asks({}), {}));
@@ -204,8 +206,9 @@ BOOST_AUTO_TEST_CASE(the_first_offer_that_can_be_met_is_taken_whatever_stands_be
 
 BOOST_AUTO_TEST_CASE(a_field_that_breaks_the_grammar_agrees_on_nothing)
 {
-    for (char const* const bad : {"permessage-deflate; server_max_window_bits=", "permessage-deflate;", "permessage-deflate x",
-                                  "permessage-deflate; client_max_window_bits=\"1 0\"", "permessage-deflate, =", "permessage-deflate; =9"}) {
+    for (char const* const bad :
+         {"permessage-deflate; server_max_window_bits=", "permessage-deflate;", "permessage-deflate x",
+          "permessage-deflate; client_max_window_bits=\"1 0\"", "permessage-deflate, =", "permessage-deflate; =9"}) {
         BOOST_TEST(answered(bad) == "-", bad);
         BOOST_TEST(answered("permessage-deflate, " + std::string(bad)) == "-", bad);
         BOOST_TEST(!accepted(bad), bad);
@@ -273,7 +276,8 @@ BOOST_AUTO_TEST_CASE(an_answer_that_is_none_or_illegal_is_told_apart)  // §7.1
           "permessage-deflate, x, permessage-deflate; client_no_context_takeover",
           "permessage-deflate; client_no_context_takeover; client_no_context_takeover",
           "permessage-deflate; server_no_context_takeover=1", "permessage-deflate; client_max_window_bits=7",
-          "permessage-deflate; server_max_window_bits=09", "permessage-deflate; client_max_window_bits=10; client_max_window_bits=10"})
+          "permessage-deflate; server_max_window_bits=09",
+          "permessage-deflate; client_max_window_bits=10; client_max_window_bits=10"})
         BOOST_TEST(!accepted(bad), bad);
 }
 

@@ -21,6 +21,8 @@ struct app {};
 # How a snippet that is no whole program is put into one, by a word that only it has; @ is the snippet.
 SCAFFOLDS = {
     'int main': '@',
+    'secure_server': '#define POLYCAST_WITH_OPENSSL 1\n' + PRELUDE + 'void snippet()\n{\n@\n}\n',
+    'dashboard_server': '#define POLYCAST_WITH_ZLIB 1\n' + PRELUDE + '@\nusing made = dashboard_server::emitter_type;\n',
     'server.emitter()': PRELUDE + 'using S = pc::server<app>;\nvoid snippet(S& server, pc::handle handle)\n{\n@\n}\n',
     'struct eager': PRELUDE + '@\nusing made = my_server::emitter_type;\n',
     'event_traits': PRELUDE + '@\nstatic_assert(pc::event_lane<agent_started> == pc::lane::high);\n',

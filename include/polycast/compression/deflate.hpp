@@ -28,6 +28,8 @@ struct dedicated {};
 /// `shared` asks both ends to forget between messages. Its forms differ in the window of the sender: 1 has 15 bits, 2
 /// has 9, which whoever wants 9 to 14 can read. Messages below `options::min_bytes`, and those that would not get
 /// smaller, travel as they are: empty ones too. Any thread; streams are one a thread and form.
+///
+/// zlib has a function of this name in the global namespace: write `compression::deflate`, without `using`.
 template <class Takeover = shared, int Level = 6>
 class deflate {
     static_assert(std::same_as<Takeover, shared> || std::same_as<Takeover, dedicated>,
@@ -84,7 +86,8 @@ public:
                         us == role::server ? agreed.client_no_context_takeover : agreed.server_no_context_takeover}
         {
         }
-        /// As the policy's. What it appended must be sent, in this order: the next message may refer to it.
+        /// As the policy's. What it appended must be sent, in this order: the next message may refer to it. What gained
+        /// nothing is not known to the peer, so this end's memory begins anew behind it.
         [[nodiscard]] bool compress(detail::byte_buffer& out, std::string_view in)
         {
             if (in.size() < min_bytes_ || in.empty() || sends_.bits < 9)

@@ -82,7 +82,7 @@ public:
     void forget() noexcept { ::inflateReset(&stream_); }
 
     /// Appends what the payload `in` says, at most `max_bytes`: inflating stops there. `out` grows with what really comes
-    /// out, and to no more than `max_bytes`. After an error the stream must `forget()`, or the connection end.
+    /// out, and to no more than that and a byte. After an error the stream must `forget()`, or the connection end.
     [[nodiscard]] std::error_code decompress(byte_buffer& out, std::string_view in, std::size_t max_bytes)
     {
         std::size_t room = max_bytes;
@@ -111,19 +111,13 @@ private:
         stream_.avail_in = static_cast<uInt>(in.size());
         for (;;) {
             ended_ = false;
-            // At the limit: is there one byte more?
-            char beyond = 0;
-            char* to = &beyond;
-            std::size_t step = 1;
-            if (room != 0) {
-                if (out.capacity() == out.size())
-                    static_cast<void>(out.prepare(room < first_step_bytes ? room : first_step_bytes, room));
-                to = out.prepare(0);
-                step = out.capacity() - out.size();
-                step = step < room ? step : room;
-                step = step < deflate_step_bytes ? step : deflate_step_bytes;
-            }
-            stream_.next_out = reinterpret_cast<Bytef*>(to);
+            // One byte more than is allowed, to see whether there is one more.
+            std::size_t const most = room < deflate_step_bytes ? room + 1 : deflate_step_bytes;
+            if (out.size() == out.capacity())
+                static_cast<void>(out.prepare(most < first_step_bytes ? most : first_step_bytes, most));
+            std::size_t const free = out.capacity() - out.size();
+            std::size_t const step = free < most ? free : most;
+            stream_.next_out = reinterpret_cast<Bytef*>(out.data() + out.size());
             stream_.avail_out = static_cast<uInt>(step);
             int const status = ::inflate(&stream_, Z_SYNC_FLUSH);
             std::size_t const made = step - stream_.avail_out;

@@ -194,11 +194,12 @@ template <class Catalog>
 struct of {
     static_assert(requires { detail::skeleton_of<Catalog>::size; },
                   "polycast: dictionary::of takes a catalog of events: of<polycast::events<said, left>>.");
-    [[nodiscard]] static constexpr std::string_view bytes(options const& = {}) noexcept
+    [[nodiscard]] static constexpr std::string_view bytes() noexcept
     {
         constexpr auto& text = detail::skeleton_of<Catalog>::text;
         return {text.data(), text.size()};
     }
+    [[nodiscard]] static constexpr std::string_view bytes(options const&) noexcept { return bytes(); }
 };
 
 }  // namespace polycast::inline v0::compression::dictionary

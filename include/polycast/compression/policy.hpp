@@ -118,17 +118,20 @@ concept says_whether_it_remembers = requires {
 /// | `p.compress(form, out, in)`         | `bool`       | appends the compressed `in`; false: it travels as it is      |
 /// | `p.decompress(form, out, in, max)`  | `error_code` | appends at most `max` bytes                                  |
 ///
-/// Optional: `p.hello_form(form)`, the form after `$hello` for a session of `form`, and `p.dictionary()`, what `$hello`
-/// names (`dictionary_view`). Models: `identity` (default, null), `zstd<level>`, `deflate<shared>`, `any_of<…>`.
+/// Optional, together: `p.dictionary()`, what `$hello` names (`dictionary_view`); `p.hello_form(form)`, the form after
+/// `$hello` for a session of `form`; and for clients `p.learn(id, bytes)` → `error_code`, which takes what a server named
+/// and a GET fetched, before anyone else uses the object. Models: `identity` (default, null), `zstd<level>`, `deflate<…>`,
+/// `any_of<…>`.
 template <class P>
 concept compression_policy = policy_on<P, compression_axis> && numbers_its_forms<P> && says_how_it_is_negotiated<P> &&
                              compresses_whole_payloads<P> && says_whether_it_remembers<P>;
 
 /// The policy may tell clients of a dictionary.
 template <class P>
-concept has_dictionary = requires(P const& p) {
+concept has_dictionary = requires(P const& p, P& own, std::string_view text) {
     { p.dictionary() } -> std::same_as<compression::dictionary_view>;
     { p.hello_form(std::uint8_t{1}) } -> std::same_as<std::uint8_t>;
+    { own.learn(text, text) } -> std::same_as<std::error_code>;
 };
 
 /// Where a GET on the server's port fetches a dictionary.

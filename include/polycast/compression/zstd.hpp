@@ -125,7 +125,7 @@ class zstd {
     static_assert(Level != 0 && Level >= -131072 && Level <= 22, "polycast: zstd<level> takes -131072 to 22, but not 0.");
     static_assert(std::same_as<Dictionary, dictionary::none> ||
                       requires(options const& o) { { Dictionary::bytes(o) } -> std::same_as<std::string_view>; },
-                  "polycast: zstd takes dictionary::of<events<…>> or dictionary::loaded for its dictionary.");
+                  "polycast: zstd takes dictionary::of or dictionary::loaded for its dictionary.");
 
 public:
     using policy_axis = compression_axis;

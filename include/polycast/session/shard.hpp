@@ -193,7 +193,7 @@ public:
     void enter(session_type& s, phase p, std::chrono::milliseconds limit)
     {
         s.phase_ = p;
-        s.deadline_ = now_ + limit;
+        s.deadline_ = loop_.now() + limit;  // a handler may have run for long since the tick
     }
     /// The session is open: `closed` is owed.
     void admitted(session_type& s)
@@ -251,7 +251,7 @@ public:
     void progress(session_type& s)
     {
         if (s.phase_ == phase::closing || s.phase_ == phase::draining)
-            s.deadline_ = now_ + options_.close_timeout;
+            s.deadline_ = loop_.now() + options_.close_timeout;
     }
     /// Everything due has been written.
     void drained(session_type& s)
