@@ -346,6 +346,33 @@ BOOST_AUTO_TEST_CASE(a_url_that_is_none_is_told_and_not_tried)
     BOOST_TEST(c.stopped());
 }
 
+BOOST_AUTO_TEST_CASE(a_url_for_another_transport_is_told_as_that_and_not_tried)
+{
+    for (auto const& url : {"wss://server/", "ws+unix:/run/server:/"}) {
+        pc::transport::world world{1};
+        sim::loop loop{world};
+        record r;
+        client c(loop, {.url = url}, {&r});
+        c.start();
+        world.run_for(1s);
+        BOOST_REQUIRE(r.failures.size() == 1u);
+        BOOST_TEST((r.failures.at(0) == pc::handshake_error::scheme_mismatch));
+        BOOST_TEST(c.stopped());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(options_that_cannot_be_are_refused_before_anything_happens)
+{
+    pc::transport::world world{1};
+    sim::loop loop{world};
+    record r;
+    BOOST_CHECK_EXCEPTION(client(loop, {.url = "ws://a/", .headers = {{"Host", "b"}}}, {&r}), std::system_error,
+                          [](std::system_error const& e) {
+                              return e.code() == std::errc::invalid_argument &&
+                                     std::string(e.what()).starts_with("polycast: client_options: headers must not name");
+                          });
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(client_closing)

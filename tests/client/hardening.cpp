@@ -76,4 +76,40 @@ BOOST_AUTO_TEST_CASE(a_client_that_is_turned_away_again_and_again_waits_longer_e
     BOOST_TEST(world.run_until([&] { return c.stopped(); }));
 }
 
+BOOST_AUTO_TEST_CASE(a_server_that_pings_and_does_not_read_gets_the_newest_pong_and_costs_little)
+{
+    pc::transport::world world(1);
+    world.network().send_window_bytes = 1000;
+    scripted::server server(world);
+    sim::loop loop(world);
+    times t{&world};
+    pc::client<timekeeper, sim> c(loop, {.url = server.url()}, timekeeper{&t});
+    c.start();
+    BOOST_REQUIRE(world.run_until([&] { return t.opened.size() == 1; }));
+    world.run_until_idle();
+    auto& peer = server.last();
+    peer.pause_reading(true);
+    constexpr int count = 1000;
+    for (int i = 0; i < count; ++i) {
+        peer.write(pc::ping_frame(std::to_string(i) + std::string(100, '.')).view());
+        world.run_until_idle();
+    }
+    peer.pause_reading(false);
+    BOOST_REQUIRE(world.run_until([&] { return !peer.pongs.empty() && peer.pongs.back().starts_with("999."); }));
+    BOOST_TEST(peer.pongs.size() > 100u);
+    BOOST_TEST(peer.pongs.size() < 200u);  // 16 KiB, and the newest
+    int last = -1;
+    for (auto const& pong : peer.pongs) {
+        BOOST_TEST(std::stoi(pong) > last);
+        last = std::stoi(pong);
+    }
+    // Who reads gets every one again.
+    peer.pongs.clear();
+    for (int i = 0; i < 20; ++i)
+        peer.write(pc::ping_frame(std::to_string(i)).view());
+    world.run_until_idle();
+    BOOST_TEST(peer.pongs.size() == 20u);
+    BOOST_TEST(t.closed.empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -58,6 +58,12 @@ public:
     }
     void text(std::string_view payload) { write(frame(payload)); }
     void end() { stream_.close(); }
+    void pause_reading(bool on)
+    {
+        paused_ = on;
+        if (!on && std::exchange(missed_, false))
+            readable({});
+    }
 
     // The assembler's sink.
     bool message(pc::opcode op, std::span<char> payload, bool rsv1)
@@ -83,11 +89,18 @@ public:
 private:
     void wait()
     {
-        stream_.wait_readable([this](std::error_code ec) { readable(ec); });
+        stream_.wait_readable([this](std::error_code ec) {
+            if (!paused_)
+                readable(ec);
+            else
+                missed_ = true;
+        });
     }
     void readable(std::error_code ec);
     void upgrade();
 
+    bool paused_ = false;
+    bool missed_ = false;
     typename Transport::stream stream_;
     basic_server<Transport>& server_;
     std::string head_;

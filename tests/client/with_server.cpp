@@ -1,5 +1,6 @@
 #include <polycast/client.hpp>
 
+#include <polycast/compression/deflate.hpp>
 #include <polycast/compression/zstd.hpp>
 #include <polycast/serializer/raw.hpp>
 #include <polycast/server.hpp>
@@ -204,7 +205,12 @@ struct over {
     using stage = ::stage<Policies...>;
 };
 using zstd = pc::compression::zstd<3>;
+#if POLYCAST_WITH_ZLIB
+using deflate = pc::compression::deflate<>;
+using stages = std::tuple<over<sim>, over<sim, zstd>, over<tcp>, over<tcp, zstd>, over<sim, deflate>, over<tcp, deflate>>;
+#else
 using stages = std::tuple<over<sim>, over<sim, zstd>, over<tcp>, over<tcp, zstd>>;
+#endif
 
 }  // namespace
 
