@@ -43,6 +43,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <forward_list>
 #include <iterator>
 #include <limits>
@@ -58,7 +59,10 @@
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <system_error>
+#include <tuple>
 #include <type_traits>
 #include <unistd.h>
 #include <unordered_map>
@@ -136,7 +140,7 @@ concept has_window = requires {
 /// | `P::window_messages` | `uint32_t`     | a window closes at this many messages                                |
 /// | `P::window_delay`    | `milliseconds` | or this long after its first one, whichever comes first              |
 ///
-/// Events that leave in one window are joined into one frame where the serializer has a separator and the session's
+/// Events that leave in one window are joined into one frame where the serializer joins events and the session's
 /// profile is not compressed. Models: `per_tick` (default), `immediate` (null), `window<count, ms>`.
 template <class P>
 concept batching_policy = policy_on<P, batching_axis> && times_each_lane<P> && has_window<P>;
@@ -241,11 +245,12 @@ public:
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] std::string_view view() const noexcept { return {data_, size_}; }
 
-    /// Makes room for `count` more bytes and returns where they go; `commit` then counts them in.
-    [[nodiscard]] char* prepare(std::size_t count)
+    /// Makes room for `count` more bytes and returns where they go; `commit` then counts them in. It doubles, but grows to
+    /// no more than `at_most` further bytes, for who knows how many there can be.
+    [[nodiscard]] char* prepare(std::size_t count, std::size_t at_most = static_cast<std::size_t>(-1))
     {
         if (capacity_ - size_ < count)
-            grow(count);
+            grow(count, at_most);
         return data_ + size_;
     }
     void commit(std::size_t count) noexcept { size_ += count; }
@@ -269,9 +274,11 @@ public:
     void release() noexcept { byte_buffer{}.swap(*this); }
 
 private:
-    void grow(std::size_t count)
+    void grow(std::size_t count, std::size_t at_most)
     {
         std::size_t wanted = capacity_ < 64 ? 128 : capacity_ * 2;
+        if (wanted - size_ > at_most)
+            wanted = size_ + at_most;
         if (wanted < size_ + count)
             wanted = size_ + count;
         void* const grown = std::realloc(data_, wanted);
@@ -350,6 +357,8 @@ enum class compression_error {
     malformed = 1,
     /// The message would inflate beyond the limit; inflating stopped there.
     too_large,
+    /// A dictionary is none that zstd can use, or not the one that was named.
+    bad_dictionary,
 };
 
 }  // namespace polycast::inline v0
@@ -366,14 +375,15 @@ class compression_category_type final : public std::error_category {
         switch (static_cast<compression_error>(value)) {
         case compression_error::malformed: return "compressed message is malformed";
         case compression_error::too_large: return "message inflates beyond the limit";
+        case compression_error::bad_dictionary: return "not a zstd dictionary, or not the one that was named";
         }
         return "unknown compression error";
     }
     std::error_condition default_error_condition(int value) const noexcept override
     {
-        return make_error_condition(static_cast<compression_error>(value) == compression_error::too_large
-                                        ? failure::validation
-                                        : failure::protocol);
+        return make_error_condition(static_cast<compression_error>(value) == compression_error::malformed
+                                        ? failure::protocol
+                                        : failure::validation);
     }
 };
 inline compression_category_type const compression_category{};
@@ -382,30 +392,91 @@ inline std::error_code make_error_code(compression_error e) noexcept
     return {static_cast<int>(e), compression_category};
 }
 
+namespace compression {
+
+/// What an operator changes about compression. The policy is the program's type.
+struct options {
+    std::size_t min_bytes = 128;  ///< permessage-deflate: a shorter message travels as it is
+    std::string dictionary{};     ///< `zstd<level, dictionary::loaded>`: its bytes (`zstd --train` or examples/train)
+};
+
+/// A dictionary as `$hello` names it; without one the id is empty.
+struct dictionary_view {
+    std::string_view id;
+    std::string_view bytes;
+};
+
+/// For a policy whose encoding of a message depends on that message alone.
+struct no_context {};
+
+/// One of the ways to say on the wire that a payload is compressed.
+enum class form_kind : std::uint8_t {
+    token,      ///< by the subprotocol: every event is a binary frame of compressed bytes
+    extension,  ///< by RSV1 (RFC 7692): a message of any kind may be compressed or not
+};
+
+}  // namespace compression
+
 template <class P>
-concept names_its_token = requires {
-    { P::token_suffix } -> std::convertible_to<std::string_view>;
-    { P::compresses } -> std::convertible_to<bool>;
+concept numbers_its_forms = requires {
+    { P::forms } -> std::convertible_to<std::size_t>;
+    { P::kind(std::uint8_t{1}) } -> std::same_as<compression::form_kind>;
 };
 template <class P>
-concept compresses_whole_payloads =
-    requires(detail::byte_buffer& out, std::string_view in, std::size_t max_bytes) {
-        { P::compress(out, in) } -> std::same_as<void>;
-        { P::decompress(out, in, max_bytes) } -> std::same_as<std::error_code>;
-    };
-
-/// Decides how payloads are compressed, once an emission for all receivers that negotiated it.
-///
-/// | Expression                     | Type         | Meaning                                                         |
-/// |--------------------------------|--------------|-----------------------------------------------------------------|
-/// | `P::token_suffix`              | string view  | appended to the subprotocol token; empty: nothing is negotiated |
-/// | `P::compresses`                | `bool`       | false: the two calls below are never made                       |
-/// | `P::compress(out, in)`         | `void`       | appends the compressed form of `in`; from any thread            |
-/// | `P::decompress(out, in, max)`  | `error_code` | appends at most `max` bytes; from any thread                    |
-///
-/// Models: `identity` (default, null), `zstd<level>`.
+concept says_how_it_is_negotiated = requires {
+    { P::suffixes.size() } -> std::convertible_to<std::size_t>;
+    { P::form_of_suffix(std::size_t{}) } -> std::same_as<std::uint8_t>;
+    { P::has_extension } -> std::convertible_to<bool>;
+};
 template <class P>
-concept compression_policy = policy_on<P, compression_axis> && names_its_token<P> && compresses_whole_payloads<P>;
+concept compresses_whole_payloads = std::constructible_from<P, compression::options const&> &&
+    requires(P const& p, detail::byte_buffer& out, std::string_view in, std::uint8_t form, std::size_t max_bytes) {
+        { p.compress(form, out, in) } -> std::same_as<bool>;
+        { p.decompress(form, out, in, max_bytes) } -> std::same_as<std::error_code>;
+    };
+template <class P>
+concept says_whether_it_remembers = requires {
+    { P::keeps_context } -> std::convertible_to<bool>;
+    typename P::context;
+};
+
+/// Decides how payloads are compressed. A policy has `forms` compressed forms, numbered from 1; 0 is the payload as it
+/// is. An emission is encoded once for each form that some receiver has. One object a server or client, used from any
+/// thread.
+///
+/// | Expression                          | Type         | Meaning                                                      |
+/// |-------------------------------------|--------------|--------------------------------------------------------------|
+/// | `P::forms`                          | `size_t`     | how many; 0: nothing is ever compressed                      |
+/// | `P::kind(form)`                     | `form_kind`  | how it is told apart on the wire                             |
+/// | `P::suffixes`                       | array of `string_view` | appended to the subprotocol token, best first      |
+/// | `P::form_of_suffix(i)`              | `uint8_t`    | what a session gets that agreed on `suffixes[i]`             |
+/// | `P::has_extension`                  | `bool`       | has forms of permessage-deflate; then also `P::terms` (`deflate_terms`) and `P::form_for(deflate_agreement, role)` |
+/// | `P::keeps_context`, `P::context`    | `bool`, type | true: a form's encoding depends on what its connection carried before; it then has `P::context_form`, a form for `kind`, `p.make_context(agreement, role)` → `std::unique_ptr<context>`, `context.compress(out, in)`, `context.decompress(out, in, max)`, and the two calls below are not made for it |
+/// | `P(options)`                        |              | throws `std::system_error` if they cannot be used            |
+/// | `p.compress(form, out, in)`         | `bool`       | appends the compressed `in`; false: it travels as it is      |
+/// | `p.decompress(form, out, in, max)`  | `error_code` | appends at most `max` bytes                                  |
+///
+/// Optional, together: `p.dictionary()`, what `$hello` names (`dictionary_view`); `p.hello_form(form)`, the form after
+/// `$hello` for a session of `form`; and for clients `p.learn(id, bytes)` → `error_code`, which takes what a server named
+/// and a GET fetched, before anyone else uses the object. Models: `identity` (default, null), `zstd<level>`, `deflate<…>`,
+/// `any_of<…>`.
+template <class P>
+concept compression_policy = policy_on<P, compression_axis> && numbers_its_forms<P> && says_how_it_is_negotiated<P> &&
+                             compresses_whole_payloads<P> && says_whether_it_remembers<P>;
+
+/// The policy may tell clients of a dictionary.
+template <class P>
+concept has_dictionary = requires(P const& p, P& own, std::string_view text) {
+    { p.dictionary() } -> std::same_as<compression::dictionary_view>;
+    { p.hello_form(std::uint8_t{1}) } -> std::same_as<std::uint8_t>;
+    { own.learn(text, text) } -> std::same_as<std::error_code>;
+};
+
+/// Where a GET on the server's port fetches a dictionary.
+[[nodiscard]] inline std::string dictionary_path(std::string_view id)
+{
+    return "/polycast/dictionary/" + std::string(id);
+}
 
 }  // namespace polycast::inline v0
 
@@ -416,10 +487,18 @@ namespace polycast::inline v0::compression {
 /// Payloads travel as they are.
 struct identity {
     using policy_axis = compression_axis;
-    static constexpr std::string_view token_suffix{};
-    static constexpr bool compresses = false;
-    static void compress(detail::byte_buffer& out, std::string_view in) { out.append(in); }
-    [[nodiscard]] static std::error_code decompress(detail::byte_buffer& out, std::string_view in, std::size_t max_bytes)
+    using context = no_context;
+    static constexpr std::size_t forms = 0;
+    static constexpr std::array<std::string_view, 0> suffixes{};
+    static constexpr bool has_extension = false;
+    static constexpr bool keeps_context = false;
+    [[nodiscard]] static constexpr form_kind kind(std::uint8_t) noexcept { return form_kind::token; }
+    [[nodiscard]] static constexpr std::uint8_t form_of_suffix(std::size_t) noexcept { return 0; }
+
+    constexpr explicit identity(options const& = {}) noexcept {}
+    [[nodiscard]] static bool compress(std::uint8_t, detail::byte_buffer&, std::string_view) noexcept { return false; }
+    [[nodiscard]] static std::error_code decompress(std::uint8_t, detail::byte_buffer& out, std::string_view in,
+                                                    std::size_t max_bytes)
     {
         if (in.size() > max_bytes)
             return compression_error::too_large;
@@ -525,6 +604,7 @@ class simulated;
 }  // namespace transport
 namespace serializer {
 struct json;
+struct msgpack;
 struct raw;
 }  // namespace serializer
 namespace compression {
@@ -876,7 +956,7 @@ struct message {
 };
 
 /// What stands around an event that came in (see WIRE). Absent text is empty, absent numbers are `nullopt`. The views
-/// point into the received payload: they hold until the handler returns.
+/// point into the received payload or beside it: they hold until the handler returns.
 struct envelope {
     std::string_view type;  ///< event name; control begins with `$`
     std::string_view data;  ///< JSON text of `data`; empty if absent, and for events that were bound to a type
@@ -895,6 +975,8 @@ struct envelope {
     std::string_view message;
     std::string_view reason;
     std::string_view url;
+    std::string_view dictionary_id;   ///< `dictionary.id`
+    std::string_view dictionary_url;  ///< `dictionary.url`
     std::optional<std::uint64_t> since;
     std::optional<std::uint64_t> from;
     std::optional<std::uint64_t> to;
@@ -1551,8 +1633,8 @@ namespace polycast::inline v0 {
 
 /// What can be wrong with a payload, or with an event that shall become one.
 enum class serializer_error {
-    syntax = 1,          ///< not JSON, or something else than objects in the frame (RFC 8259)
-    invalid_utf8,        ///< the payload is not UTF-8 (RFC 8259 §8.1), or a string names half a surrogate pair
+    syntax = 1,          ///< not JSON (RFC 8259) or MessagePack, or something else than objects in the frame
+    invalid_utf8,        ///< text that is not UTF-8 (RFC 8259 §8.1), or names half a surrogate pair
     too_deep,            ///< nested beyond `decode_limits::max_depth`
     too_many_errors,     ///< `decode_limits::max_errors` reached; the rest of the payload was not read
     wrong_type,          ///< another kind of value than the field's
@@ -1849,6 +1931,7 @@ struct any_visitor {
 template <class S>
 concept says_how_it_is_framed = requires {
     { S::name } -> std::convertible_to<std::string_view>;
+    { S::joins } -> std::convertible_to<bool>;
     { S::separator } -> std::convertible_to<std::string_view>;
     { S::frame_opcode } -> std::convertible_to<opcode>;
 };
@@ -1867,13 +1950,14 @@ concept decodes_events = requires(std::span<char> payload, decode_limits const& 
 /// |-------------------------------------------------|-------------------------------------------------------|
 /// | `S::name`                                       | the subprotocol token is `polycast.v1.` and this      |
 /// | `S::frame_opcode`                               | `opcode::text` or `opcode::binary`                    |
-/// | `S::separator`                                  | joins encoded events in one frame; may be empty       |
+/// | `S::joins`                                      | whether events may share a frame                      |
+/// | `S::separator`                                  | stands between events that do; may be empty           |
 /// | `S::encode(out, head, e)` → `std::error_code`   | appends one event; on error `out` is as it was        |
 /// | `S::template decode<Catalog>(bytes, limits, v)` | calls the visitor once per object; may change `bytes` |
 ///
 /// The visitor `v` has `event(envelope const&, E&&)` for each `E` of the catalog, `control(envelope const&)`,
 /// `unknown(envelope const&)`, `error(envelope const&, decode_error const&)` and, optionally, `bool stopped()`: true
-/// ends the decoding. Models: `raw` (null), `json` (default).
+/// ends the decoding. Models: `raw` (null), `json` (default), `msgpack`.
 template <class S>
 concept serializer_policy =
     policy_on<S, serializer_axis> && says_how_it_is_framed<S> && encodes_events<S> && decodes_events<S>;
@@ -2066,11 +2150,11 @@ public:
         rapidjson::ParseErrorCode const code = scalar(sink, keep);
         if (code != rapidjson::kParseErrorNone)
             return syntax("bad escape or control character in a string", path);
-        out = sink.text;
         // RapidJSON 1.1 lets the second half of a surrogate pair pass alone. As the payload was UTF-8, only that can
-        // have given ED A0 or above.
-        if (!keep && names_surrogate(out))
+        // have given ED A0 or above. `out` stays as it was: no handler sees text that is not UTF-8.
+        if (!keep && names_surrogate(sink.text))
             return fail(serializer_error::invalid_utf8, "half a surrogate pair", path);
+        out = sink.text;
         return true;
     }
 
@@ -2927,7 +3011,8 @@ private:
     static constexpr std::size_t id_bit = data_bit + 1;
     static constexpr std::size_t ack_bit = data_bit + 2;
     static constexpr std::size_t reconnect_bit = data_bit + 3;
-    static_assert(reconnect_bit < 64);
+    static constexpr std::size_t dictionary_bit = data_bit + 4;
+    static_assert(dictionary_bit < 64);
 
     bool once(std::size_t bit, json_path const* at)
     {
@@ -2960,6 +3045,8 @@ private:
         }
         if (key == "ack" && in_.peek() == json_kind::object)
             return once_or_skip(ack_bit, at) && ack(at);
+        if (key == "dictionary" && in_.peek() == json_kind::object)
+            return once_or_skip(dictionary_bit, at) && dictionary(at);
         if (key == "reconnect_after_ms") {
             std::array<std::uint64_t, 2> range{};
             if (!once_or_skip(reconnect_bit, at))
@@ -3016,6 +3103,22 @@ private:
             bool const ok = key == "every"       ? read_value(in_, head.ack_every, &at)
                             : key == "within_ms" ? read_value(in_, head.ack_within_ms, &at)
                                                  : in_.skip(&at);
+            if (!ok)
+                return false;
+        }
+        return !in_.failed();
+    }
+
+    bool dictionary(json_path const* path)
+    {
+        std::string_view key;
+        if (!in_.enter(path))
+            return false;
+        for (bool first = true; in_.next_key(first, key, path);) {
+            json_path const at{path, key};
+            bool const ok = key == "id"    ? text(head.dictionary_id, &at)
+                            : key == "url" ? text(head.dictionary_url, &at)
+                                           : in_.skip(&at);
             if (!ok)
                 return false;
         }
@@ -3355,6 +3458,7 @@ struct json {
     using policy_axis = serializer_axis;
     static constexpr std::string_view name = "json";
     static constexpr opcode frame_opcode = opcode::text;
+    static constexpr bool joins = true;
     static constexpr std::string_view separator = "\n";
 
     /// Appends one event. Errors: `not_a_number`, `unknown_enumerator`, `out_of_range` (a time before year 0 or after
@@ -3441,6 +3545,12 @@ struct ack_terms {
     std::uint32_t within_ms = 500;
 };
 
+/// The dictionary that further frames are compressed with, and where a GET on the same port fetches it.
+struct dictionary_reference {
+    std::string_view id;
+    std::string_view url;
+};
+
 struct hello {
     std::uint32_t version = 1;
     std::string_view session{};
@@ -3449,7 +3559,7 @@ struct hello {
     std::uint64_t heartbeat_ms = 0;
     ack_terms ack{};
     std::uint64_t max_message_bytes = 0;
-    nullable<std::string_view> dictionary{};
+    nullable<dictionary_reference> dictionary{};
 };
 
 struct gap {
@@ -3721,218 +3831,6 @@ constexpr void mask_copy(char* out, std::string_view payload, masking_key key) n
 
 }  // namespace polycast::inline v0
 
-// ---- polycast/detail/base64.hpp ----
-
-namespace polycast::inline v0::detail {
-
-inline constexpr std::string_view base64_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/// How many characters `bytes` bytes take, padding included.
-[[nodiscard]] constexpr std::size_t base64_size(std::size_t bytes) noexcept
-{
-    return (bytes + 2) / 3 * 4;
-}
-
-/// Writes `in` in base64 with padding (RFC 4648 §4) to `out`, which has room for `base64_size(in.size())`.
-constexpr void base64_encode(char* out, std::string_view in) noexcept
-{
-    for (std::size_t i = 0; i < in.size(); i += 3) {
-        std::size_t const left = in.size() - i;
-        auto const byte = [&](std::size_t k) { return k < left ? static_cast<unsigned char>(in[i + k]) : 0U; };
-        unsigned const group = byte(0) << 16 | byte(1) << 8 | byte(2);
-        *out++ = base64_alphabet[group >> 18];
-        *out++ = base64_alphabet[group >> 12 & 63];
-        *out++ = left > 1 ? base64_alphabet[group >> 6 & 63] : '=';
-        *out++ = left > 2 ? base64_alphabet[group & 63] : '=';
-    }
-}
-
-[[nodiscard]] inline std::string base64_encode(std::string_view in)
-{
-    std::string out(base64_size(in.size()), '\0');
-    base64_encode(out.data(), in);
-    return out;
-}
-
-/// The value of a base64 character, or -1.
-[[nodiscard]] constexpr int base64_value(char c, bool url = false) noexcept
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == (url ? '-' : '+'))
-        return 62;
-    return c == (url ? '_' : '/') ? 63 : -1;
-}
-
-/// How many bytes `text` stands for if it is canonical base64 with padding (RFC 4648 §4: no other characters, and the
-/// bits that the padding leaves unused are zero, §3.5).
-[[nodiscard]] constexpr std::optional<std::size_t> base64_decoded_bytes(std::string_view text) noexcept
-{
-    if (text.size() % 4 != 0)
-        return {};
-    if (text.empty())
-        return 0;
-    std::size_t const padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-    std::string_view const digits = text.substr(0, text.size() - padding);
-    for (char const c : digits)
-        if (base64_value(c) < 0)
-            return {};
-    auto const unused = static_cast<unsigned>(padding == 2 ? 15 : padding == 1 ? 3 : 0);
-    if ((static_cast<unsigned>(base64_value(digits.back())) & unused) != 0)
-        return {};
-    return text.size() / 4 * 3 - padding;
-}
-
-/// Decodes base64url without padding (RFC 4648 §5), as tokens use it.
-[[nodiscard]] inline std::optional<std::string> base64url_decode(std::string_view text)
-{
-    if (text.size() % 4 == 1)
-        return {};
-    std::string out;
-    out.reserve(text.size() * 3 / 4);
-    unsigned bits = 0;
-    unsigned held = 0;
-    for (char const c : text) {
-        int const value = base64_value(c, true);
-        if (value < 0)
-            return {};
-        bits = (bits << 6 | static_cast<unsigned>(value)) & 0xFFFF;
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            out += static_cast<char>(static_cast<unsigned char>(bits >> held));
-        }
-    }
-    if ((bits & ((1U << held) - 1)) != 0)
-        return {};
-    return out;
-}
-
-}  // namespace polycast::inline v0::detail
-
-// ---- polycast/detail/endian.hpp ----
-
-namespace polycast::inline v0::detail {
-
-/// Reads an unsigned integer in network byte order. Compilers make one load and a byte swap of it.
-template <std::unsigned_integral T>
-[[nodiscard]] constexpr T load_big(char const* bytes) noexcept
-{
-    T value = 0;
-    for (std::size_t i = 0; i != sizeof(T); ++i)
-        value = static_cast<T>(static_cast<T>(value << (sizeof(T) > 1 ? 8 : 0)) | static_cast<unsigned char>(bytes[i]));
-    return value;
-}
-
-/// Writes `value` in network byte order.
-template <std::unsigned_integral T>
-constexpr void store_big(char* bytes, T value) noexcept
-{
-    for (std::size_t i = 0; i != sizeof(T); ++i)
-        bytes[i] = static_cast<char>(static_cast<unsigned char>(value >> (8 * (sizeof(T) - 1 - i))));
-}
-
-}  // namespace polycast::inline v0::detail
-
-// ---- polycast/detail/sha1.hpp ----
-
-namespace polycast::inline v0::detail {
-
-/// SHA-1 (RFC 3174) of `message`. The WebSocket handshake names it (RFC 6455 §4.2.2); it protects nothing, and no other
-/// part of the library may use it.
-[[nodiscard]] constexpr std::array<char, 20> sha1(std::string_view message) noexcept
-{
-    std::array<std::uint32_t, 5> hash{0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476, 0xC3D2E1F0};
-    // RFC 3174 §4: the message, 0x80, zeros, and its length in bits as the last 8 bytes of a block of 64.
-    std::size_t const blocks = (message.size() + 1 + 8 + 63) / 64;
-    for (std::size_t block = 0; block != blocks; ++block) {
-        std::array<char, 64> bytes{};
-        for (std::size_t i = 0; i != 64; ++i) {
-            std::size_t const at = block * 64 + i;
-            bytes[i] = at < message.size() ? message[at] : at == message.size() ? '\x80' : '\0';
-        }
-        if (block + 1 == blocks)
-            store_big(bytes.data() + 56, std::uint64_t{message.size()} * 8);
-
-        std::array<std::uint32_t, 80> words{};
-        for (std::size_t i = 0; i != 16; ++i)
-            words[i] = load_big<std::uint32_t>(bytes.data() + 4 * i);
-        for (std::size_t i = 16; i != 80; ++i)
-            words[i] = std::rotl(words[i - 3] ^ words[i - 8] ^ words[i - 14] ^ words[i - 16], 1);
-
-        auto [a, b, c, d, e] = hash;
-        for (std::size_t i = 0; i != 80; ++i) {
-            std::uint32_t mix = b ^ c ^ d;
-            std::uint32_t constant = i < 40 ? 0x6ED9EBA1 : 0xCA62C1D6;
-            if (i < 20) {
-                mix = (b & c) | (~b & d);
-                constant = 0x5A827999;
-            } else if (i >= 40 && i < 60) {
-                mix = (b & c) | (b & d) | (c & d);
-                constant = 0x8F1BBCDC;
-            }
-            std::uint32_t const next = std::rotl(a, 5) + mix + e + words[i] + constant;
-            e = d;
-            d = c;
-            c = std::rotl(b, 30);
-            b = a;
-            a = next;
-        }
-        hash = {hash[0] + a, hash[1] + b, hash[2] + c, hash[3] + d, hash[4] + e};
-    }
-    std::array<char, 20> digest{};
-    for (std::size_t i = 0; i != hash.size(); ++i)
-        store_big(digest.data() + 4 * i, hash[i]);
-    return digest;
-}
-
-}  // namespace polycast::inline v0::detail
-
-// ---- polycast/handshake/accept_key.hpp ----
-
-namespace polycast::inline v0 {
-
-/// 16 bytes in base64: the value of `Sec-WebSocket-Key` (RFC 6455 §4.1).
-using websocket_key = std::array<char, detail::base64_size(16)>;
-/// A SHA-1 in base64: the value of `Sec-WebSocket-Accept` (RFC 6455 §4.2.2).
-using accept_value = std::array<char, detail::base64_size(20)>;
-
-/// RFC 6455 §4.1: the key is "a nonce consisting of a randomly selected 16-byte value that has been base64-encoded".
-[[nodiscard]] constexpr bool is_websocket_key(std::string_view key) noexcept
-{
-    return key.size() == websocket_key{}.size() && detail::base64_decoded_bytes(key) == 16;
-}
-
-/// The key for a client that drew `random` for this connection.
-[[nodiscard]] constexpr websocket_key make_websocket_key(std::array<char, 16> const& random) noexcept
-{
-    websocket_key key{};
-    detail::base64_encode(key.data(), {random.data(), random.size()});
-    return key;
-}
-
-/// What a server answers to `key` (RFC 6455 §4.2.2, step 5.4). `key` satisfies `is_websocket_key`.
-[[nodiscard]] constexpr accept_value accept_key(std::string_view key) noexcept
-{
-    constexpr std::string_view guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    std::array<char, websocket_key{}.size() + guid.size()> both{};
-    std::size_t size = 0;
-    for (char const c : key.substr(0, websocket_key{}.size()))
-        both[size++] = c;
-    for (char const c : guid)
-        both[size++] = c;
-    auto const digest = detail::sha1({both.data(), size});
-    accept_value value{};
-    detail::base64_encode(value.data(), {digest.data(), digest.size()});
-    return value;
-}
-
-}  // namespace polycast::inline v0
-
 // ---- polycast/handshake/error.hpp ----
 
 namespace polycast::inline v0 {
@@ -3947,7 +3845,7 @@ enum class handshake_error {
     head_too_large,
     /// The status is not 101 (RFC 6455 §4.1): the server does not speak WebSocket at this address, or will not.
     refused,
-    /// Status 401 or 407: credentials are missing or wrong (RFC 9110 §15.5.2).
+    /// Status 401, or 407 of a proxy: credentials are missing or wrong (RFC 9110 §15.5.2, §15.5.8).
     unauthorized,
     /// Status 403: the server will not serve this client (RFC 9110 §15.5.4).
     forbidden,
@@ -3963,6 +3861,15 @@ enum class handshake_error {
     unoffered_extension,
     /// A subprotocol that was not offered (RFC 6455 §4.1, step 6).
     unoffered_subprotocol,
+    /// Parameters of an extension that are illegal or not what was offered (RFC 7692 §7.1).
+    bad_extension,
+    /// The URL's scheme is not that of the client's transport: `wss:` is for `transport::tls`, `ws+unix:` for
+    /// `transport::unix_socket`, `ws:` for the others. A Unix socket has no proxy either.
+    scheme_mismatch,
+    /// The proxy answered CONNECT with a status other than 2xx (RFC 9110 §9.3.6).
+    proxy_refused,
+    /// What the proxy sent is no answer to CONNECT, is too large, or ended before it was whole.
+    bad_proxy_response,
 };
 
 }  // namespace polycast::inline v0
@@ -3982,7 +3889,7 @@ class handshake_category_type final : public std::error_category {
         case handshake_error::bad_response: return "the response is not HTTP/1.1";
         case handshake_error::head_too_large: return "the response head is too large";
         case handshake_error::refused: return "the server refused the upgrade";
-        case handshake_error::unauthorized: return "the server wants other credentials";
+        case handshake_error::unauthorized: return "the server or the proxy wants other credentials";
         case handshake_error::forbidden: return "the server forbids the connection";
         case handshake_error::overloaded: return "the server asks to try again later";
         case handshake_error::bad_upgrade: return "the response does not upgrade to websocket";
@@ -3990,13 +3897,19 @@ class handshake_category_type final : public std::error_category {
         case handshake_error::bad_accept: return "the response does not answer the key that was sent";
         case handshake_error::unoffered_extension: return "the server chose an extension that was not offered";
         case handshake_error::unoffered_subprotocol: return "the server chose a subprotocol that was not offered";
+        case handshake_error::bad_extension: return "the server answers an extension with illegal parameters";
+        case handshake_error::scheme_mismatch: return "the URL asks for another transport than the client has";
+        case handshake_error::proxy_refused: return "the proxy refused to connect to the server";
+        case handshake_error::bad_proxy_response: return "the proxy's answer is not HTTP";
         }
         return "unknown handshake error";
     }
     std::error_condition default_error_condition(int value) const noexcept override
     {
         switch (static_cast<handshake_error>(value)) {
-        case handshake_error::bad_request: return failure::validation;
+        case handshake_error::bad_request:
+        case handshake_error::scheme_mismatch: return failure::validation;
+        case handshake_error::proxy_refused: return failure::connection;
         case handshake_error::unauthorized: return failure::authentication;
         case handshake_error::forbidden: return failure::security;
         case handshake_error::overloaded: return failure::rate_limit;
@@ -4244,15 +4157,41 @@ struct scanned_head {
     }
 }
 
-/// RFC 3986 §3.2.2 and §3.2.3: the characters of a host and port. Not a list, no user information, no path.
+/// RFC 9112 §3.2: `uri-host [ ":" port ]`, with RFC 3986 §3.2.2 and §3.2.3. Not a list, no user information, no path.
 [[nodiscard]] constexpr bool is_host(std::string_view text) noexcept
 {
-    for (char const c : text) {
-        bool const alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!alphanumeric && std::string_view("-._~%!$&'()*+;=[]:").find(c) == std::string_view::npos)
+    auto const is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    auto const is_hex = [&](char c) { return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f'); };
+    auto const is_letter = [](char c) { return lower(c) >= 'a' && lower(c) <= 'z'; };
+    bool const bracketed = text.starts_with('[');
+    std::size_t at = bracketed ? 1 : 0;
+    if (bracketed) {
+        bool colon = false;
+        bool zone = false;  // RFC 6874
+        for (; at != text.size() && text[at] != ']'; ++at) {
+            char const c = text[at];
+            colon = colon || c == ':';
+            zone = zone || c == '%';
+            if (!is_hex(c) && c != ':' && c != '.' && c != '%' && !(zone && (is_letter(c) || c == '-' || c == '_' || c == '~')))
+                return false;
+        }
+        if (!colon || at == text.size())
             return false;
+        ++at;
     }
-    return !text.empty();
+    for (; !bracketed && at != text.size() && text[at] != ':'; ++at) {
+        char const c = text[at];
+        bool const encoded = c == '%' && at + 2 < text.size() && is_hex(text[at + 1]) && is_hex(text[at + 2]);
+        if (!encoded && !is_letter(c) && !is_digit(c) && std::string_view("-._~!$&'()*+;=").find(c) == std::string_view::npos)
+            return false;
+        at += encoded ? 2 : 0;
+    }
+    if (at == 0 || (at != text.size() && text[at] != ':'))
+        return false;
+    for (++at; at < text.size(); ++at)
+        if (!is_digit(text[at]))
+            return false;
+    return true;
 }
 
 /// What may stand in the target of a request. Wider than RFC 3986, as browsers are: they send `|` or a lone `%` as
@@ -4327,6 +4266,304 @@ inline parsed_response parse_response(std::string_view bytes, head_limits const&
     result.status = head_status::complete;
     result.consumed_bytes = scan.bytes;
     return result;
+}
+
+}  // namespace polycast::inline v0
+
+// ---- polycast/session/client_backoff.hpp ----
+
+namespace polycast::inline v0 {
+
+/// How much of a delay is left to chance, so that clients which lost one server do not return in one instant.
+enum class jitter : std::uint8_t {
+    none,
+    half,  ///< the delay ± 50 %
+    full,  ///< anything between nothing and the delay
+};
+
+/// How long a client waits before it connects again: `initial`, then `factor` times more each time, up to `cap`.
+struct backoff_options {
+    std::chrono::milliseconds initial = std::chrono::seconds{1};
+    double factor = 2;
+    std::chrono::milliseconds cap = std::chrono::seconds{30};
+    jitter spread = jitter::half;
+};
+
+/// The delay before the attempt that follows `failures` failed ones in a row. `random` is any 64 bits.
+[[nodiscard]] inline std::chrono::milliseconds backoff_delay(backoff_options const& options, unsigned failures,
+                                                             std::uint64_t random) noexcept
+{
+    double const cap = static_cast<double>(options.cap.count());
+    double delay = static_cast<double>(options.initial.count());
+    for (unsigned i = 0; i < failures && delay < cap; ++i)
+        delay *= options.factor;
+    delay = delay < cap ? delay : cap;
+    double const chance = static_cast<double>(random >> 11) * 0x1p-53;  // 0 … 1
+    switch (options.spread) {
+    case jitter::none: break;
+    case jitter::half: delay *= 0.5 + chance; break;
+    case jitter::full: delay *= chance; break;
+    }
+    return std::chrono::milliseconds{static_cast<std::int64_t>(delay)};
+}
+
+namespace detail {
+
+/// Knows how often it went wrong, and so when to connect again. Has no clock of its own.
+class client_retry {
+public:
+    using milliseconds = std::chrono::milliseconds;
+
+    [[nodiscard]] unsigned failures() const noexcept { return failures_; }
+
+    void opened() noexcept
+    {
+        failures_ = 0;
+        invited_.reset();
+    }
+    /// The server says when it wants to be connected to again (`$bye`).
+    void invited(milliseconds from, milliseconds to) noexcept { invited_.emplace(from, to); }
+
+    /// An attempt failed. Returns the delay to the next.
+    [[nodiscard]] milliseconds failed(backoff_options const& options, std::uint64_t random) noexcept
+    {
+        return at_least_one(backoff_delay(options, failures_++, random));
+    }
+    /// A connection ended. One that was of no use, let in and at once shown out, is no success: the next such waits
+    /// longer.
+    [[nodiscard]] milliseconds ended(backoff_options const& options, bool useless, std::uint64_t random) noexcept
+    {
+        useless_ = useless ? useless_ + 1 : 0;
+        if (invited_) {
+            auto const window = static_cast<std::uint64_t>((invited_->second - invited_->first).count());
+            return invited_->first + milliseconds(random % (window + 1));
+        }
+        return at_least_one(backoff_delay(options, useless_ == 0 ? 0 : useless_ - 1, random));
+    }
+
+private:
+    [[nodiscard]] static milliseconds at_least_one(milliseconds delay) noexcept
+    {
+        return delay.count() > 0 ? delay : milliseconds{1};
+    }
+
+    unsigned failures_ = 0;  ///< in a row
+    unsigned useless_ = 0;   ///< in a row
+    std::optional<std::pair<milliseconds, milliseconds>> invited_{};
+};
+
+}  // namespace detail
+
+}  // namespace polycast::inline v0
+
+// ---- polycast/detail/base64.hpp ----
+
+namespace polycast::inline v0::detail {
+
+inline constexpr std::string_view base64_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// How many characters `bytes` bytes take, padding included.
+[[nodiscard]] constexpr std::size_t base64_size(std::size_t bytes) noexcept
+{
+    return (bytes + 2) / 3 * 4;
+}
+
+/// Writes `in` in base64 with padding (RFC 4648 §4) to `out`, which has room for `base64_size(in.size())`.
+constexpr void base64_encode(char* out, std::string_view in) noexcept
+{
+    for (std::size_t i = 0; i < in.size(); i += 3) {
+        std::size_t const left = in.size() - i;
+        auto const byte = [&](std::size_t k) { return k < left ? static_cast<unsigned char>(in[i + k]) : 0U; };
+        unsigned const group = byte(0) << 16 | byte(1) << 8 | byte(2);
+        *out++ = base64_alphabet[group >> 18];
+        *out++ = base64_alphabet[group >> 12 & 63];
+        *out++ = left > 1 ? base64_alphabet[group >> 6 & 63] : '=';
+        *out++ = left > 2 ? base64_alphabet[group & 63] : '=';
+    }
+}
+
+[[nodiscard]] inline std::string base64_encode(std::string_view in)
+{
+    std::string out(base64_size(in.size()), '\0');
+    base64_encode(out.data(), in);
+    return out;
+}
+
+/// The value of a base64 character, or -1.
+[[nodiscard]] constexpr int base64_value(char c, bool url = false) noexcept
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    if (c == (url ? '-' : '+'))
+        return 62;
+    return c == (url ? '_' : '/') ? 63 : -1;
+}
+
+/// How many bytes `text` stands for if it is canonical base64 with padding (RFC 4648 §4: no other characters, and the
+/// bits that the padding leaves unused are zero, §3.5).
+[[nodiscard]] constexpr std::optional<std::size_t> base64_decoded_bytes(std::string_view text) noexcept
+{
+    if (text.size() % 4 != 0)
+        return {};
+    if (text.empty())
+        return 0;
+    std::size_t const padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+    std::string_view const digits = text.substr(0, text.size() - padding);
+    for (char const c : digits)
+        if (base64_value(c) < 0)
+            return {};
+    auto const unused = static_cast<unsigned>(padding == 2 ? 15 : padding == 1 ? 3 : 0);
+    if ((static_cast<unsigned>(base64_value(digits.back())) & unused) != 0)
+        return {};
+    return text.size() / 4 * 3 - padding;
+}
+
+/// Decodes base64url without padding (RFC 4648 §5), as tokens use it.
+[[nodiscard]] inline std::optional<std::string> base64url_decode(std::string_view text)
+{
+    if (text.size() % 4 == 1)
+        return {};
+    std::string out;
+    out.reserve(text.size() * 3 / 4);
+    unsigned bits = 0;
+    unsigned held = 0;
+    for (char const c : text) {
+        int const value = base64_value(c, true);
+        if (value < 0)
+            return {};
+        bits = (bits << 6 | static_cast<unsigned>(value)) & 0xFFFF;
+        held += 6;
+        if (held >= 8) {
+            held -= 8;
+            out += static_cast<char>(static_cast<unsigned char>(bits >> held));
+        }
+    }
+    if ((bits & ((1U << held) - 1)) != 0)
+        return {};
+    return out;
+}
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/detail/endian.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// Reads an unsigned integer in network byte order. Compilers make one load and a byte swap of it.
+template <std::unsigned_integral T>
+[[nodiscard]] constexpr T load_big(char const* bytes) noexcept
+{
+    T value = 0;
+    for (std::size_t i = 0; i != sizeof(T); ++i)
+        value = static_cast<T>(static_cast<T>(value << (sizeof(T) > 1 ? 8 : 0)) | static_cast<unsigned char>(bytes[i]));
+    return value;
+}
+
+/// Writes `value` in network byte order.
+template <std::unsigned_integral T>
+constexpr void store_big(char* bytes, T value) noexcept
+{
+    for (std::size_t i = 0; i != sizeof(T); ++i)
+        bytes[i] = static_cast<char>(static_cast<unsigned char>(value >> (8 * (sizeof(T) - 1 - i))));
+}
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/detail/sha1.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// SHA-1 (RFC 3174) of `message`. The WebSocket handshake names it (RFC 6455 §4.2.2); it protects nothing, and no other
+/// part of the library may use it.
+[[nodiscard]] constexpr std::array<char, 20> sha1(std::string_view message) noexcept
+{
+    std::array<std::uint32_t, 5> hash{0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476, 0xC3D2E1F0};
+    // RFC 3174 §4: the message, 0x80, zeros, and its length in bits as the last 8 bytes of a block of 64.
+    std::size_t const blocks = (message.size() + 1 + 8 + 63) / 64;
+    for (std::size_t block = 0; block != blocks; ++block) {
+        std::array<char, 64> bytes{};
+        for (std::size_t i = 0; i != 64; ++i) {
+            std::size_t const at = block * 64 + i;
+            bytes[i] = at < message.size() ? message[at] : at == message.size() ? '\x80' : '\0';
+        }
+        if (block + 1 == blocks)
+            store_big(bytes.data() + 56, std::uint64_t{message.size()} * 8);
+
+        std::array<std::uint32_t, 80> words{};
+        for (std::size_t i = 0; i != 16; ++i)
+            words[i] = load_big<std::uint32_t>(bytes.data() + 4 * i);
+        for (std::size_t i = 16; i != 80; ++i)
+            words[i] = std::rotl(words[i - 3] ^ words[i - 8] ^ words[i - 14] ^ words[i - 16], 1);
+
+        auto [a, b, c, d, e] = hash;
+        for (std::size_t i = 0; i != 80; ++i) {
+            std::uint32_t mix = b ^ c ^ d;
+            std::uint32_t constant = i < 40 ? 0x6ED9EBA1 : 0xCA62C1D6;
+            if (i < 20) {
+                mix = (b & c) | (~b & d);
+                constant = 0x5A827999;
+            } else if (i >= 40 && i < 60) {
+                mix = (b & c) | (b & d) | (c & d);
+                constant = 0x8F1BBCDC;
+            }
+            std::uint32_t const next = std::rotl(a, 5) + mix + e + words[i] + constant;
+            e = d;
+            d = c;
+            c = std::rotl(b, 30);
+            b = a;
+            a = next;
+        }
+        hash = {hash[0] + a, hash[1] + b, hash[2] + c, hash[3] + d, hash[4] + e};
+    }
+    std::array<char, 20> digest{};
+    for (std::size_t i = 0; i != hash.size(); ++i)
+        store_big(digest.data() + 4 * i, hash[i]);
+    return digest;
+}
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/handshake/accept_key.hpp ----
+
+namespace polycast::inline v0 {
+
+/// 16 bytes in base64: the value of `Sec-WebSocket-Key` (RFC 6455 §4.1).
+using websocket_key = std::array<char, detail::base64_size(16)>;
+/// A SHA-1 in base64: the value of `Sec-WebSocket-Accept` (RFC 6455 §4.2.2).
+using accept_value = std::array<char, detail::base64_size(20)>;
+
+/// RFC 6455 §4.1: the key is "a nonce consisting of a randomly selected 16-byte value that has been base64-encoded".
+[[nodiscard]] constexpr bool is_websocket_key(std::string_view key) noexcept
+{
+    return key.size() == websocket_key{}.size() && detail::base64_decoded_bytes(key) == 16;
+}
+
+/// The key for a client that drew `random` for this connection.
+[[nodiscard]] constexpr websocket_key make_websocket_key(std::array<char, 16> const& random) noexcept
+{
+    websocket_key key{};
+    detail::base64_encode(key.data(), {random.data(), random.size()});
+    return key;
+}
+
+/// What a server answers to `key` (RFC 6455 §4.2.2, step 5.4). `key` satisfies `is_websocket_key`.
+[[nodiscard]] constexpr accept_value accept_key(std::string_view key) noexcept
+{
+    constexpr std::string_view guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    std::array<char, websocket_key{}.size() + guid.size()> both{};
+    std::size_t size = 0;
+    for (char const c : key.substr(0, websocket_key{}.size()))
+        both[size++] = c;
+    for (char const c : guid)
+        both[size++] = c;
+    auto const digest = detail::sha1({both.data(), size});
+    accept_value value{};
+    detail::base64_encode(value.data(), {digest.data(), digest.size()});
+    return value;
 }
 
 }  // namespace polycast::inline v0
@@ -4501,6 +4738,14 @@ struct unoffered_extensions {
     return count;
 }
 
+/// A field that only the handshake writes.
+[[nodiscard]] constexpr bool is_handshake_field(std::string_view name) noexcept
+{
+    return iequal(name, "Host") || iequal(name, "Upgrade") || iequal(name, "Connection") ||
+           iequal(name, "Content-Length") || iequal(name, "Transfer-Encoding") ||
+           iequal(name.substr(0, 14), "Sec-WebSocket-");
+}
+
 }  // namespace detail
 
 /// Writes the client's opening handshake (RFC 6455 §4.1) to `out`. `handshake_error::bad_request` if a part of `offer`
@@ -4524,11 +4769,7 @@ struct unoffered_extensions {
     if (!offer.extensions.empty())
         detail::append_field(out, "Sec-WebSocket-Extensions", offer.extensions);
     for (auto const& [name, value] : offer.headers) {
-        bool const own = detail::iequal(name, "Host") || detail::iequal(name, "Upgrade") ||
-                         detail::iequal(name, "Connection") || detail::iequal(name, "Content-Length") ||
-                         detail::iequal(name, "Transfer-Encoding") ||
-                         detail::iequal(std::string_view(name).substr(0, 14), "Sec-WebSocket-");
-        legal = legal && !own && detail::is_token(name) && detail::is_field_value(value);
+        legal = legal && !detail::is_handshake_field(name) && detail::is_token(name) && detail::is_field_value(value);
         detail::append_field(out, name, value);
     }
     out += "\r\n";
@@ -4567,6 +4808,61 @@ struct unoffered_extensions {
         named > 1 || (named == 1 && detail::count_of(offer.subprotocols, answer.header("Sec-WebSocket-Protocol")) == 0))
         return handshake_error::unoffered_subprotocol;
     return {};
+}
+
+}  // namespace polycast::inline v0
+
+// ---- polycast/handshake/tunnel.hpp ----
+
+namespace polycast::inline v0 {
+
+/// Asks an HTTP proxy for a tunnel to `host`, a name or an address without brackets (RFC 9110 §9.3.6, the target in
+/// authority-form: RFC 9112 §3.2.3). `credentials` are `user:password` (RFC 7617); empty: none. Empty if `host` cannot
+/// stand in a request.
+[[nodiscard]] inline std::string make_tunnel_request(std::string_view host, std::uint16_t port,
+                                                     std::string_view credentials)
+{
+    std::string authority(host);
+    if (host.find(':') != std::string_view::npos)
+        authority = '[' + authority + ']';
+    authority += ':' + std::to_string(port);
+    if (!detail::is_host(authority))
+        return {};
+    std::string out = "CONNECT " + authority + " HTTP/1.1\r\n";
+    detail::append_field(out, "Host", authority);
+    if (!credentials.empty())
+        detail::append_field(out, "Proxy-Authorization", "Basic " + detail::base64_encode(credentials));
+    return out += "\r\n";
+}
+
+struct tunnel_answer {
+    head_status status = head_status::need_more;
+    std::error_code error;  ///< `unauthorized`, `proxy_refused` or `bad_proxy_response`
+};
+
+/// Reads what a proxy answered, and takes it from the front of `bytes`: what is left is the server's.
+[[nodiscard]] inline tunnel_answer read_tunnel_answer(std::string& bytes)
+{
+    for (;;) {
+        // RFC 9112 §2.3: the lower minor version changes nothing in a head, and many proxies still say 1.0.
+        if (bytes.starts_with("HTTP/1.0"))
+            bytes[7] = '1';
+        parsed_response const answer = parse_response(bytes);
+        if (answer.status == head_status::need_more)
+            return {};
+        if (answer.status == head_status::error)
+            return {head_status::error, handshake_error::bad_proxy_response};
+        // RFC 9110 §9.3.6: whatever fields say so, a 2xx answer to CONNECT has no content.
+        bytes.erase(0, answer.consumed_bytes);
+        int const status = answer.value.status();
+        if (status >= 200 && status < 300)
+            return {head_status::complete, {}};
+        if (status == 407)
+            return {head_status::error, handshake_error::unauthorized};
+        if (status < 100 || status == 101 || status >= 200)
+            return {head_status::error, handshake_error::proxy_refused};
+        // RFC 9110 §15.2: "A client MUST be able to parse one or more 1xx responses received prior to a final response".
+    }
 }
 
 }  // namespace polycast::inline v0
@@ -4800,6 +5096,1274 @@ constexpr std::size_t encode_header(char* out, frame_header const& header) noexc
 }
 
 }  // namespace polycast::inline v0
+
+// ---- polycast/session/tokens.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// The subprotocol token (WIRE) of a serializer and the `Index`th suffix of a compression, made by the compiler. Behind
+/// the last suffix comes none.
+template <class Serializer, class Compression, std::size_t Index>
+struct subprotocol {
+    static constexpr std::string_view version = "polycast.v1.";
+    static constexpr std::string_view suffix = [] {
+        if constexpr (Index < Compression::suffixes.size())
+            return Compression::suffixes[Index];
+        else
+            return std::string_view();
+    }();
+    static constexpr std::size_t size = version.size() + Serializer::name.size() + suffix.size();
+    static constexpr std::array<char, size> bytes = [] {
+        std::array<char, size> out{};
+        std::size_t at = 0;
+        for (std::string_view const part : {version, std::string_view(Serializer::name), suffix})
+            for (char const c : part)
+                out[at++] = c;
+        return out;
+    }();
+    static constexpr std::string_view value{bytes.data(), size};
+};
+
+/// What a composition speaks, in the order it prefers: compressed first, since a client that offers it can read it.
+/// Nothing for the raw serializer, which has no events.
+template <class Serializer, class Compression>
+inline constexpr auto subprotocols = []<std::size_t... I>(std::index_sequence<I...>) {
+    if constexpr (Serializer::name == "raw")
+        return std::array<std::string_view, 0>{};
+    else
+        return std::array{subprotocol<Serializer, Compression, I>::value...};
+}(std::make_index_sequence<Compression::suffixes.size() + 1>());
+
+/// The form of compression that goes with an agreed token; 0, as it is, for all others.
+template <class Serializer, class Compression>
+[[nodiscard]] constexpr std::uint8_t form_of_token([[maybe_unused]] std::string_view token) noexcept
+{
+    if constexpr (Serializer::name != "raw")
+        for (std::size_t i = 0; i < Compression::suffixes.size(); ++i)
+            if (token == subprotocols<Serializer, Compression>[i])
+                return Compression::form_of_suffix(i);
+    return 0;
+}
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/client_codec.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// The compression of a client's connection: what is offered, what was agreed, and what messages become by it. A server
+/// may agree on a form of the subprotocol, on permessage-deflate, or (a foreign one) on both: then events travel in the
+/// first and other messages in the second, and what comes is taken as its frame says.
+template <class S, class C>
+class client_codec {
+public:
+    /// A message as it goes into a frame. `payload` is what was given or lies in the codec, until the next call.
+    struct packed {
+        opcode op;
+        bool rsv1;
+        bool compressed;
+        std::string_view payload;
+    };
+
+    /// Throws what the policy throws if it cannot use `options`.
+    explicit client_codec(compression::options const& options) : policy_(options) {}
+
+    /// What the request asks for: the value of `Sec-WebSocket-Extensions`, or empty.
+    [[nodiscard]] static std::string offer()
+    {
+        if constexpr (C::has_extension)
+            return deflate_offer(C::terms);
+        else
+            return {};
+    }
+    /// Begins anew with what the server's answer, already verified against the request, agrees on.
+    [[nodiscard]] std::error_code agree(response const& answer)
+    {
+        token_form_ = form_of_token<S, C>(answer.header("Sec-WebSocket-Protocol"));
+        extension_ = false;
+        if constexpr (C::has_extension)
+            if (answer.count("Sec-WebSocket-Extensions") != 0) {
+                auto const checked = check_deflate_answer(answer, C::terms);
+                if (!checked.legal || !checked.agreed)
+                    return handshake_error::bad_extension;
+                extension_ = true;
+                if constexpr (C::keeps_context)
+                    context_ = policy_.make_context(*checked.agreed, role::client);
+                else
+                    extension_form_ = C::form_for(*checked.agreed, role::client);
+            }
+        return {};
+    }
+    /// Whether RSV1 may be set (RFC 7692 §6).
+    [[nodiscard]] bool has_extension() const noexcept { return extension_; }
+
+    /// `$hello` names the dictionary of what follows. False if this end does not have it.
+    [[nodiscard]] bool use_dictionary([[maybe_unused]] std::string_view id)
+    {
+        if constexpr (has_dictionary<C>)
+            if (token_form_ != 0 && !id.empty() && policy_.dictionary().id == id) {
+                token_form_ = policy_.hello_form(token_form_);
+                return true;
+            }
+        return false;
+    }
+
+    /// What was fetched as the dictionary `id`; then it is used.
+    [[nodiscard]] std::error_code learn(std::string_view id, std::string_view bytes)
+    {
+        if (std::error_code const ec = policy_.learn(id, bytes))
+            return ec;
+        return use_dictionary(id) ? std::error_code() : make_error_code(compression_error::bad_dictionary);
+    }
+
+    [[nodiscard]] packed pack(opcode op, std::string_view payload, [[maybe_unused]] bool is_event)
+    {
+        if constexpr (C::forms != 0) {
+            packed_.clear();
+            if (token_form_ != 0 && is_event) {
+                if (policy_.compress(token_form_, packed_, payload))
+                    return {opcode::binary, false, true, packed_.view()};
+            } else if (extension_ && deflate(payload)) {
+                return {op, true, true, packed_.view()};
+            }
+        }
+        return {op, false, false, payload};
+    }
+
+    /// Undoes what RSV1 says (RFC 7692 §6.2): `payload` is then what it stood for, inside the codec until the next call.
+    [[nodiscard]] std::error_code inflate([[maybe_unused]] opcode op, [[maybe_unused]] std::span<char>& payload,
+                                          [[maybe_unused]] std::size_t max_bytes)
+    {
+        if constexpr (C::has_extension) {
+            std::string_view const in{payload.data(), payload.size()};
+            inflated_.clear();
+            std::error_code ec;
+            if constexpr (C::keeps_context)
+                ec = context_->decompress(inflated_, in, max_bytes);
+            else
+                ec = policy_.decompress(extension_form_ != 0 ? extension_form_ : any_extension_form, inflated_, in, max_bytes);
+            if (ec)
+                return ec;
+            payload = {inflated_.data(), inflated_.size()};
+            if (op == opcode::text && !valid_utf8(inflated_.view()))
+                return wire_error::invalid_utf8;
+        }
+        return {};
+    }
+    /// Whether a message of kind `op` is compressed by the subprotocol.
+    [[nodiscard]] bool is_packed(opcode op) const noexcept { return token_form_ != 0 && op == opcode::binary; }
+    [[nodiscard]] std::error_code unpack(std::span<char>& payload, std::size_t max_bytes)
+    {
+        unpacked_.clear();
+        auto const ec = policy_.decompress(token_form_, unpacked_, {payload.data(), payload.size()}, max_bytes);
+        payload = {unpacked_.data(), unpacked_.size()};
+        return ec;
+    }
+    /// Gives back what a large message took.
+    void settle() noexcept
+    {
+        for (byte_buffer* const buffer : {&packed_, &inflated_, &unpacked_})
+            if (buffer->capacity() > kept_bytes)
+                buffer->release();
+    }
+
+private:
+    static constexpr std::size_t kept_bytes = 64 * 1024;
+
+    /// Inflates what this end cannot send (form 0: the server wants a window of 8 bits).
+    static constexpr std::uint8_t any_extension_form = [] {
+        for (std::uint8_t form = 1; form <= C::forms; ++form)
+            if (C::kind(form) == compression::form_kind::extension)
+                return form;
+        return std::uint8_t{0};
+    }();
+
+    [[nodiscard]] bool deflate(std::string_view payload)
+    {
+        if constexpr (C::keeps_context)
+            return context_->compress(packed_, payload);
+        else
+            return extension_form_ != 0 && policy_.compress(extension_form_, packed_, payload);
+    }
+
+    [[no_unique_address]] C policy_;
+    std::unique_ptr<typename C::context> context_;
+    byte_buffer packed_, inflated_, unpacked_;
+    std::uint8_t token_form_ = 0;
+    std::uint8_t extension_form_ = 0;
+    bool extension_ = false;
+};
+
+/// The code to close with when a message was refused: RFC 6455 §7.4.1 has 1009 for what is too big, also once inflated,
+/// and 1007 for data that is not what its type says.
+[[nodiscard]] inline close_code close_code_for_content(std::error_code ec) noexcept
+{
+    return ec == compression_error::too_large ? close_code::message_too_big : close_code::invalid_payload;
+}
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/client_url.hpp ----
+
+namespace polycast::inline v0 {
+
+/// Where a client connects to, and what it asks for there.
+struct websocket_url {
+    bool secure = false;
+    bool local = false;       ///< `host` is the path of a Unix socket
+    std::string host;         ///< without the brackets of an IPv6 address
+    std::uint16_t port = 80;
+    std::string authority;    ///< as the `Host` field names it
+    std::string target = "/"; ///< path and query
+};
+
+/// An HTTP proxy, and who this client is to it.
+struct proxy_url {
+    std::string host;         ///< without the brackets of an IPv6 address
+    std::uint16_t port = 80;
+    std::string credentials;  ///< `user:password`, decoded; empty: none
+};
+
+namespace detail {
+
+/// Reads `host[:port]` (RFC 3986 §3.2.2, §3.2.3). False if it is none, or the port is 0; without one it is left as it is.
+[[nodiscard]] inline bool read_authority(std::string_view authority, std::string& host, std::uint16_t& port)
+{
+    bool const bracketed = authority.starts_with('[');
+    std::size_t const close = bracketed ? authority.find(']') : authority.find(':');
+    if (bracketed && close == std::string_view::npos)
+        return false;
+    host = bracketed ? authority.substr(1, close - 1) : authority.substr(0, close);
+    std::string_view after = close == std::string_view::npos ? "" : authority.substr(close + (bracketed ? 1 : 0));
+    if (host.empty() || (!after.empty() && (after.front() != ':' || after.size() > 6 || after.size() < 2)))
+        return false;
+    if (after.empty())
+        return true;
+    unsigned number = 0;
+    for (char const digit : after.substr(1)) {
+        if (digit < '0' || digit > '9')
+            return false;
+        number = number * 10 + static_cast<unsigned>(digit - '0');
+    }
+    port = static_cast<std::uint16_t>(number);
+    return number != 0 && number <= 0xFFFF;
+}
+
+/// Nothing if a `%` is not followed by two hexadecimal digits (RFC 3986 §2.1).
+[[nodiscard]] inline std::optional<std::string> percent_decoded(std::string_view text)
+{
+    auto const digit = [](char c) {
+        return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    };
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '%') {
+            out += text[i];
+            continue;
+        }
+        int const high = i + 2 < text.size() ? digit(text[i + 1]) : -1;
+        int const low = high >= 0 ? digit(text[i + 2]) : -1;
+        if (low < 0)
+            return {};
+        out += static_cast<char>(high * 16 + low);
+        i += 2;
+    }
+    return out;
+}
+
+/// `ws+unix:/path/to/socket:/target?query`, or `ws+unix:@name:/target` for an abstract name.
+[[nodiscard]] inline std::optional<websocket_url> parse_local_url(std::string_view rest)
+{
+    if (rest.starts_with("///"))
+        rest.remove_prefix(2);  // an empty authority says nothing
+    std::size_t const colon = rest.find(':');
+    websocket_url parts{.local = true, .host = std::string(rest.substr(0, colon)), .port = 0, .authority = "localhost"};
+    if ((!rest.starts_with('/') && !rest.starts_with('@')) || parts.host.size() < 2 || parts.host.starts_with("//"))
+        return {};
+    if (colon != std::string_view::npos && colon + 1 != rest.size())
+        parts.target = rest.substr(colon + 1);
+    if (parts.target.starts_with('?'))
+        parts.target.insert(0, 1, '/');
+    bool const legal = parts.target.starts_with('/') && parts.target.find_first_of("# ") == std::string::npos;
+    return legal ? std::optional(std::move(parts)) : std::nullopt;
+}
+
+}  // namespace detail
+
+/// Nothing if `url` is no WebSocket URI (RFC 6455 §3: `ws:`, `wss:`) nor one of a Unix socket, spelled as npm's `ws` has
+/// it: `ws+unix:/path/to/socket:/target?query`. User information and a fragment are refused (RFC 6455 §3: "Fragment
+/// identifiers are meaningless […] and MUST NOT be used").
+[[nodiscard]] inline std::optional<websocket_url> parse_websocket_url(std::string_view url)
+{
+    websocket_url parts;
+    if (url.starts_with("ws+unix:"))
+        return detail::parse_local_url(url.substr(8));
+    if (url.starts_with("wss://")) {
+        parts.secure = true;
+        parts.port = 443;
+    } else if (!url.starts_with("ws://")) {
+        return {};
+    }
+    url.remove_prefix(parts.secure ? 6 : 5);
+    if (url.find_first_of("#@ ") != std::string_view::npos)
+        return {};
+    std::size_t const end = url.find_first_of("/?");
+    parts.authority = url.substr(0, end);
+    if (end != std::string_view::npos)
+        parts.target = (url[end] == '?' ? "/" : "") + std::string(url.substr(end));
+    if (!detail::read_authority(parts.authority, parts.host, parts.port))
+        return {};
+    return parts;
+}
+
+/// Nothing if `url` is not `http://[user[:password]@]host[:port]`, the port 80 if none is named. User and password are
+/// percent-encoded where they hold what else would end them.
+[[nodiscard]] inline std::optional<proxy_url> parse_proxy_url(std::string_view url)
+{
+    proxy_url parts;
+    if (!url.starts_with("http://"))
+        return {};
+    url.remove_prefix(7);
+    if (url.ends_with('/'))
+        url.remove_suffix(1);
+    if (url.find_first_of("/?# ") != std::string_view::npos)
+        return {};
+    if (std::size_t const at = url.find('@'); at != std::string_view::npos) {
+        std::string_view const said = url.substr(0, at);
+        url.remove_prefix(at + 1);
+        std::size_t const colon = said.find(':');
+        auto const user = detail::percent_decoded(said.substr(0, colon));
+        auto const password = detail::percent_decoded(colon == std::string_view::npos ? "" : said.substr(colon + 1));
+        // RFC 7617 §2: "a user-id containing a colon character is invalid".
+        if (!user || !password || user->empty() || user->find(':') != std::string::npos)
+            return {};
+        parts.credentials = *user + ':' + *password;
+    }
+    if (url.find('@') != std::string_view::npos || !detail::read_authority(url, parts.host, parts.port))
+        return {};
+    return parts;
+}
+
+}  // namespace polycast::inline v0
+
+// ---- polycast/session/client_options.hpp ----
+
+namespace polycast::inline v0 {
+
+/// When a server that says nothing is given up.
+struct client_heartbeat {
+    std::chrono::milliseconds interval = std::chrono::seconds{30};  ///< between pings; 0: none are sent
+    std::chrono::milliseconds timeout = std::chrono::seconds{90};   ///< without a byte from the server; 0: for ever
+};
+
+/// What a client is told at run time.
+struct client_options {
+    /// `ws://host:port/path?query`; the port may be left out (80), and the path. `wss://…` (443) with `transport::tls`,
+    /// `ws+unix:/path/to/socket:/path?query` with `transport::unix_socket`.
+    std::string url{};
+    header_list headers{};  ///< added to the upgrade request; not those that the handshake writes itself
+    std::string token{};     ///< sent as `Authorization: Bearer …`; empty: not sent
+    std::string proxy{};     ///< `http://[user:password@]host:port`, asked for a tunnel (CONNECT); empty: none
+    backoff_options backoff{};
+    bool reconnect = true;
+    unsigned max_attempts = 0;  ///< failed attempts in a row until the client stops; 0: no limit
+    std::chrono::milliseconds connect_timeout = std::chrono::seconds{10};  ///< until the upgrade is answered
+    std::chrono::milliseconds close_timeout = std::chrono::seconds{5};     ///< for the server to end the connection
+    client_heartbeat heartbeat{};
+    compression::options compression{};                ///< the numbers of the compression policy
+    std::size_t max_message_bytes = 64 * 1024 * 1024;  ///< received, also when decompressed; a longer one: 1009
+    std::size_t max_dictionary_bytes = 1024 * 1024;    ///< that a server may have this client fetch
+    std::size_t max_queued_bytes = 1024 * 1024;        ///< to be sent, a few bytes a message included; never more
+    std::size_t max_queued_messages = 1000;            ///< while there is no connection
+    std::size_t read_buffer_bytes = 64 * 1024;
+};
+
+/// What is impossible in `o`, one sentence each; empty if all is well. The URL is judged when it is connected to: it may
+/// be what a user has typed.
+[[nodiscard]] inline std::string faults(client_options const& o)
+{
+    std::string found;
+    auto const check = [&](bool fine, char const* sentence) {
+        if (!fine)
+            found.append(found.empty() ? "" : "; ").append(sentence);
+    };
+    bool legal = true, own = false;
+    for (auto const& [name, value] : o.headers) {
+        legal = legal && detail::is_token(name) && detail::is_field_value(value);
+        own = own || detail::is_handshake_field(name);
+    }
+    check(legal, "headers must have a token as name, and no control character in their value");
+    check(!own, "headers must not name Host, Upgrade, Connection, Content-Length, Transfer-Encoding or Sec-WebSocket-*");
+    check(detail::is_field_value(o.token), "token must have no control character");
+    check(o.proxy.empty() || parse_proxy_url(o.proxy), "proxy must be http://[user:password@]host:port");
+    check(o.backoff.initial.count() >= 0 && o.backoff.cap.count() >= 0, "backoff times must not be negative");
+    check(o.backoff.factor >= 1, "backoff.factor must be 1 or more");
+    check(o.connect_timeout.count() > 0, "connect_timeout must be above 0");
+    check(o.close_timeout.count() > 0, "close_timeout must be above 0");
+    check(o.heartbeat.interval.count() >= 0 && o.heartbeat.timeout.count() >= 0, "heartbeat times must not be negative");
+    check(o.max_message_bytes > 0, "max_message_bytes must be above 0");
+    check(o.max_queued_bytes > 0, "max_queued_bytes must be above 0");
+    check(o.read_buffer_bytes >= 1024, "read_buffer_bytes must be 1024 or more");
+    return found;
+}
+
+}  // namespace polycast::inline v0
+
+// ---- polycast/transport/policy.hpp ----
+
+namespace polycast::inline v0::transport {
+
+/// Where a server listens or a client connects: `host` is an address or (client) a name, `port` 0 lets the system choose.
+struct endpoint {
+    std::string host = "127.0.0.1";
+    std::uint16_t port = 0;
+};
+
+/// How a listening socket is opened.
+struct listen_options {
+    bool share_port = false;  ///< several acceptors on one port, one a shard (`SO_REUSEPORT`)
+    int backlog = 4096;
+};
+
+/// Several runs of bytes that leave in one system call, in order.
+using gather_list = std::span<std::span<char const> const>;
+
+/// The most runs that `write_some` takes in one call; further ones are left for the next.
+inline constexpr std::size_t max_gather = 64;
+
+namespace archetype {
+struct any_handler {
+    void operator()() const noexcept {}
+    void operator()(std::error_code) const noexcept {}
+    template <class Stream>
+    void operator()(std::error_code, Stream&&) const noexcept
+    {
+    }
+};
+}  // namespace archetype
+
+// Named clauses, so that a compiler prints the one that failed.
+template <class S>
+concept reads_what_is_there = requires(S& s, std::span<char> into, std::error_code& ec) {
+    { s.read_some(into, ec) } -> std::same_as<std::size_t>;
+};
+template <class S>
+concept writes_what_fits = requires(S& s, std::span<char const> one, gather_list many, std::error_code& ec) {
+    { s.write_some(one, ec) } -> std::same_as<std::size_t>;
+    { s.write_some(many, ec) } -> std::same_as<std::size_t>;
+};
+template <class S>
+concept waits_for_readiness = requires(S& s) {
+    s.wait_readable(archetype::any_handler{});
+    s.wait_writable(archetype::any_handler{});
+};
+template <class S>
+concept ends = requires(S& s) {
+    s.shutdown_send();
+    s.close();
+    { s.is_open() } -> std::same_as<bool>;
+    { s.peer_address() } -> std::same_as<std::string>;
+};
+template <class S>
+concept stream = std::movable<S> && reads_what_is_there<S> && writes_what_fits<S> && waits_for_readiness<S> && ends<S>;
+
+template <class L>
+concept runs_handlers = requires(L& l) {
+    l.post(archetype::any_handler{});
+    l.run();
+    l.stop();
+};
+template <class L>
+concept tells_time_and_chance = requires(L& l) {
+    { l.now() } -> std::same_as<std::chrono::steady_clock::time_point>;
+    { l.wall_now() } -> std::same_as<std::chrono::system_clock::time_point>;
+    { l.random() } -> std::same_as<std::uint64_t>;
+};
+template <class T>
+concept tells_calendar_time = requires(T const& t) {
+    { t.wall_now() } -> std::same_as<std::chrono::system_clock::time_point>;
+};
+template <class T>
+concept has_timer = requires(typename T::timer& t) {
+    requires std::constructible_from<typename T::timer, typename T::loop&>;
+    t.start(std::chrono::nanoseconds{}, archetype::any_handler{});
+    t.cancel();
+};
+template <class T>
+concept has_notifier = requires(typename T::notifier& n) {
+    requires std::constructible_from<typename T::notifier, typename T::loop&>;
+    n.wait(archetype::any_handler{});
+    n.notify();
+};
+template <class T>
+concept has_acceptor = requires(typename T::acceptor& a, endpoint const& at, listen_options o, std::error_code& ec) {
+    requires std::constructible_from<typename T::acceptor, typename T::loop&>;
+    a.listen(at, o, ec);
+    a.accept(archetype::any_handler{});
+    a.close();
+    { a.port() } -> std::same_as<std::uint16_t>;
+};
+template <class T>
+concept has_connector = requires(typename T::connector& c, endpoint const& to) {
+    requires std::constructible_from<typename T::connector, typename T::loop&>;
+    c.connect(to, archetype::any_handler{});
+    c.cancel();
+};
+
+template <class T>
+concept says_whether_it_is_secure = requires { requires std::same_as<decltype(T::secure), bool const>; };
+template <class T>
+concept secures_what_it_promises = !T::secure || requires(typename T::stream& s, std::string_view server_name) {
+    s.secure(server_name);
+    { s.peer_certificate_subject() } -> std::same_as<std::string>;
+};
+
+/// The event loop, the clock, chance, and the byte streams of a program. Everything that a server or client does with
+/// time, randomness or I/O goes through here; nothing below blocks, nothing calls a handler from inside the call that
+/// was given it.
+///
+/// `T` is a value: it is copied into the server or client and each `loop` is made from it, `loop(T const&)`.
+///
+/// | Expression                     | Meaning                                                                          |
+/// |--------------------------------|----------------------------------------------------------------------------------|
+/// | `T::threaded`                  | true: a shard has a thread, `loop.launch()`, `loop.join()`; false: others turn it |
+/// | `T::secure`                    | true: streams are encrypted, a client's from `stream.secure(name)` on             |
+/// | `t.wall_now()`                 | calendar time of a `T`; from any thread                                          |
+/// | `loop.post(f)`                 | calls `f()` once on the loop, after what is ready now; from any thread            |
+/// | `loop.run()`, `loop.stop()`    | handles until stopped; `stop` from any thread                                     |
+/// | `loop.now()`                   | steady time                                                                      |
+/// | `loop.wall_now()`              | calendar time; from any thread                                                   |
+/// | `loop.random()`                | 64 bits, unpredictable to a peer (simulation: from the seed)                     |
+/// | `stream.read_some(span, ec)`   | bytes read; 0 with `would_block`, 0 with another error at the end of stream   |
+/// | `stream.write_some(…, ec)`     | bytes taken; 0 with `would_block`; no `SIGPIPE`                                   |
+/// | `stream.wait_readable(h)`      | `h(error_code)` once readable or at end; one wait at a time                      |
+/// | `stream.wait_writable(h)`      | likewise; an error means that the stream was closed                              |
+/// | `stream.shutdown_send()`       | the peer reads end of stream after what was written                              |
+/// | `stream.secure(name)`          | client, once, where `T::secure`: encrypts from here on, to a server proven `name` |
+/// | `stream.peer_certificate_subject()` | where `T::secure`: whom the peer has proven to be, or empty                  |
+/// | `stream.close()`               | ends both ways; pending waits complete with an error; may be repeated            |
+/// | `timer.start(d, h)`            | `h()` after `d`; starting again or `cancel()` forgets the earlier `h`             |
+/// | `notifier.notify()`            | from any thread: `h()` of `notifier.wait(h)` runs on the loop; calls may merge    |
+/// | `acceptor.listen(at, o, ec)`   | opens, binds and listens; `acceptor.port()` then tells the real port             |
+/// | `acceptor.accept(h)`           | `h(error_code, stream)` for the next connection                                  |
+/// | `connector.connect(to, h)`     | `h(error_code, stream)`; resolves a name where there are names                   |
+///
+/// Errors are `std::errc` values or the system's. `would_block` is tested with `transport::would_block(ec)`.
+/// Thread rule: everything on the loop's own thread, but where the table says any thread.
+/// Models: `tcp` (default), `tls`, `unix_socket`, `simulated` (null: a deterministic network on a virtual clock).
+}  // namespace polycast::inline v0::transport
+
+namespace polycast::inline v0 {
+
+template <class T>
+concept transport_policy =
+    policy_on<T, transport_axis> && std::copy_constructible<T> && transport::tells_calendar_time<T> &&
+    transport::stream<typename T::stream> && transport::says_whether_it_is_secure<T> && transport::secures_what_it_promises<T> &&
+    transport::runs_handlers<typename T::loop> && transport::tells_time_and_chance<typename T::loop> &&
+    transport::has_timer<T> && transport::has_notifier<T> && transport::has_acceptor<T> && transport::has_connector<T>;
+
+namespace transport {
+/// True for a transport whose addresses are paths of Unix sockets.
+template <class T>
+inline constexpr bool names_paths = requires { requires T::names_paths; };
+
+/// True for the error of a non-blocking call that has to wait.
+[[nodiscard]] inline bool would_block(std::error_code ec) noexcept
+{
+    return ec == std::errc::operation_would_block || ec == std::errc::resource_unavailable_try_again;
+}
+}  // namespace transport
+
+}  // namespace polycast::inline v0
+
+// ---- polycast/session/client_opening.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// An attempt of a client, from nothing to the server's 101: connect, where there is a proxy have it open a tunnel, where
+/// the transport is secure begin TLS, ask for the upgrade, judge the answer. `client_attempts` keeps the deadline of it all.
+template <class Link>
+class client_opening {
+public:
+    explicit client_opening(Link& link)
+        : link_(link), proxy_(parse_proxy_url(link.options_.proxy)), connector_(link.loop_)
+    {
+    }
+
+    /// Why there is no point in an attempt.
+    [[nodiscard]] std::error_code impossible() const noexcept
+    {
+        auto const& url = link_.url_;
+        if (!url)
+            return handshake_error::bad_request;
+        if (url->secure != transport::secure || url->local != polycast::transport::names_paths<transport> ||
+            (url->local && proxy_))
+            return handshake_error::scheme_mismatch;
+        return {};
+    }
+    [[nodiscard]] std::optional<proxy_url> const& proxy() const noexcept { return proxy_; }
+    void begin()
+    {
+        head_.clear();
+        tunnelling_ = proxy_.has_value();
+        connector_.connect(proxy_ ? polycast::transport::endpoint{proxy_->host, proxy_->port}
+                                  : polycast::transport::endpoint{link_.url_->host, link_.url_->port},
+                           link_.bound([](Link& self, std::error_code ec, stream&& connected) {
+                               self.attempts_.opening().connected(ec, std::move(connected));
+                           }));
+    }
+    void cancel()
+    {
+        connector_.cancel();
+        head_.clear();
+    }
+    /// What came before the server let us in.
+    void receive(std::span<char> bytes)
+    {
+        head_.append(bytes.data(), bytes.size());
+        if (tunnelling_) {
+            tunnel_answered();
+            if (tunnelling_ || !link_.stream_ || head_.empty())
+                return;
+        }
+        upgrade_answered();
+    }
+    void dropped(std::error_code ec)
+    {
+        link_.attempts_.failed(tunnelling_ ? make_error_code(handshake_error::bad_proxy_response) : ec);
+    }
+
+private:
+    using transport = typename Link::transport;
+    using stream = typename Link::stream;
+
+    void connected(std::error_code ec, stream&& connected)
+    {
+        if (ec)
+            return link_.attempts_.failed(ec);
+        link_.stream_.emplace(std::move(connected));
+        link_.phase_ = Link::phase::upgrading;
+        if (tunnelling_)
+            ask_for_tunnel();
+        else
+            ask_for_upgrade();
+        if (link_.stream_)
+            link_.reading_.wait();
+    }
+    void ask_for_tunnel()
+    {
+        std::string const request = make_tunnel_request(link_.url_->host, link_.url_->port, proxy_->credentials);
+        if (request.empty())
+            return link_.attempts_.give_up(handshake_error::bad_request);
+        link_.output_.handshake(request);
+    }
+    void tunnel_answered()
+    {
+        tunnel_answer answer = read_tunnel_answer(head_);
+        if (answer.status == head_status::need_more)
+            return;
+        // A proxy that agrees before it has heard all, or says something where a TLS server would wait, is none.
+        if (!answer.error && (!link_.output_.idle() || (transport::secure && !head_.empty())))
+            answer.error = handshake_error::bad_proxy_response;
+        if (answer.error)
+            return failed(answer.error);
+        tunnelling_ = false;
+        ask_for_upgrade();
+    }
+    void ask_for_upgrade()
+    {
+        if constexpr (transport::secure)
+            link_.stream_->secure(link_.url_->host);
+        offer_ = {};
+        offer_.host = link_.url_->authority;
+        offer_.target = link_.url_->target;
+        offer_.key = fresh_key();
+        offer_.subprotocols.assign(Link::tokens.begin(), Link::tokens.end());
+        offer_.extensions = Link::codec::offer();
+        offer_.headers = link_.options_.headers;
+        if (!link_.options_.token.empty())
+            offer_.headers.push_back({"Authorization", "Bearer " + link_.options_.token});
+        std::string request;
+        if (std::error_code const ec = make_request(offer_, request))
+            return link_.attempts_.give_up(ec);
+        link_.output_.handshake(request);
+    }
+    void upgrade_answered()
+    {
+        parsed_response answer = parse_response(head_);
+        // RFC 9110 §15.2: "A client MUST be able to parse one or more 1xx responses received prior to a final response".
+        while (answer.status == head_status::complete && answer.value.status() < 200 && answer.value.status() > 101) {
+            head_.erase(0, answer.consumed_bytes);
+            answer = parse_response(head_);
+        }
+        if (answer.status == head_status::need_more)
+            return;
+        std::error_code ec = answer.error;
+        if (answer.status == head_status::complete)
+            ec = verify_response(answer.value, offer_);
+        if (!ec)
+            ec = link_.codec_.agree(answer.value);
+        if (ec)
+            return failed(ec);
+        std::string frames = std::exchange(head_, {}).substr(answer.consumed_bytes);
+        link_.opened(answer.value);
+        if (!frames.empty())
+            link_.reading_.frames(frames);
+    }
+    void failed(std::error_code ec)
+    {
+        // Asking again with the same credentials would be answered the same.
+        if (ec == handshake_error::unauthorized || ec == handshake_error::forbidden)
+            link_.attempts_.give_up(ec);
+        else
+            link_.attempts_.failed(ec);
+    }
+    [[nodiscard]] websocket_key fresh_key()
+    {
+        std::array<char, 16> nonce;
+        for (std::size_t i = 0; i < nonce.size(); i += 8) {
+            std::uint64_t const word = link_.loop_.random();
+            std::memcpy(nonce.data() + i, &word, 8);
+        }
+        return make_websocket_key(nonce);
+    }
+
+    Link& link_;
+    std::optional<proxy_url> const proxy_;
+    typename transport::connector connector_;
+    client_offer offer_;
+    std::string head_;  ///< what came so far, and is not judged yet
+    bool tunnelling_ = false;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/handshake/request.hpp ----
+
+namespace polycast::inline v0 {
+
+struct parsed_request;
+[[nodiscard]] inline parsed_request parse_request(std::string_view bytes, head_limits const& limits = {});
+
+/// The head of an HTTP/1.1 request. Owns its bytes; views of them live as long as it does and is not assigned or moved.
+class request : public http_fields {
+public:
+    [[nodiscard]] std::string_view method() const noexcept { return view(method_); }
+    /// As it stands in the request line.
+    [[nodiscard]] std::string_view target() const noexcept { return view(target_); }
+    /// The part of the target before `?`, not decoded; begins with `/`.
+    [[nodiscard]] std::string_view path() const noexcept { return path_.bytes == 0 ? "/" : view(path_); }
+    /// The part after `?`, not decoded.
+    [[nodiscard]] std::string_view query_string() const noexcept { return view(query_); }
+    /// The host, and the port if it is named. RFC 9112 §3.2.2: that of an absolute target replaces the `Host` field.
+    [[nodiscard]] std::string_view host() const noexcept
+    {
+        return authority_.bytes == 0 ? header("Host") : view(authority_);
+    }
+    /// Whether a body follows the head. The library reads none.
+    [[nodiscard]] bool has_body() const noexcept
+    {
+        std::string_view const length = header("Content-Length");
+        return count("Transfer-Encoding") != 0 || length.find_first_not_of('0') != std::string_view::npos;
+    }
+
+    /// The value of the first query parameter of that name, decoded (`%XX`, and `+` for a space). A `%` that two hex
+    /// digits do not follow stands for itself. Empty optional: there is no such parameter.
+    [[nodiscard]] std::optional<std::string> query(std::string_view name) const
+    {
+        for (std::string_view rest = query_string(); !rest.empty();) {
+            std::size_t const end = rest.find('&');
+            std::string_view const pair = rest.substr(0, end);
+            rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+            std::size_t const equals = pair.find('=');
+            if (decode(pair.substr(0, equals)) == name)
+                return equals == std::string_view::npos ? std::string{} : decode(pair.substr(equals + 1));
+        }
+        return {};
+    }
+
+private:
+    friend parsed_request parse_request(std::string_view, head_limits const&);
+
+    struct part {
+        std::uint32_t at = 0, bytes = 0;
+    };
+
+    [[nodiscard]] std::string_view view(part where) const noexcept
+    {
+        return std::string_view(head_).substr(where.at, where.bytes);
+    }
+
+    [[nodiscard]] static std::string decode(std::string_view text)
+    {
+        auto const digit = [](char c) {
+            c = detail::lower(c);
+            return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        };
+        std::string out;
+        for (std::size_t i = 0; i != text.size(); ++i) {
+            if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0) {
+                out += static_cast<char>(static_cast<unsigned char>(digit(text[i + 1]) * 16 + digit(text[i + 2])));
+                i += 2;
+            } else {
+                out += text[i] == '+' ? ' ' : text[i];
+            }
+        }
+        return out;
+    }
+
+    /// Takes the request line apart (RFC 9112 §3). Returns the status to refuse it with, or 0.
+    [[nodiscard]] int read_request_line(std::size_t line_bytes)
+    {
+        std::string_view const line = std::string_view(head_).substr(0, line_bytes);
+        std::size_t const first = line.find(' ');
+        std::size_t const last = line.rfind(' ');
+        if (first == std::string_view::npos || last == first || !detail::is_token(line.substr(0, first)))
+            return 400;
+        std::string_view const version = line.substr(last + 1);
+        auto const is_digit = [](char c) { return c >= '0' && c <= '9'; };
+        if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(version[5]) || version[6] != '.' ||
+            !is_digit(version[7]))
+            return 400;
+        // RFC 6455 §4.1 wants 1.1 at least; RFC 9110 §2.5: a higher minor version is read as 1.1.
+        if (version[5] != '1' || version[7] == '0')
+            return 505;
+        std::string_view const target = line.substr(first + 1, last - first - 1);
+        if (!detail::is_target(target))
+            return 400;
+        std::size_t path = first + 1;
+        if (target == "*" && line.substr(0, first) == "OPTIONS") {
+            ++path;  // RFC 9112 §3.2.4: the server as a whole; it has no path
+        } else if (target.front() != '/') {
+            // RFC 9112 §3.2.2: a server MUST accept the absolute form.
+            std::size_t const scheme = target.find("://");
+            if (scheme == std::string_view::npos)
+                return 400;
+            std::string_view const name = target.substr(0, scheme);
+            if (!detail::iequal(name, "http") && !detail::iequal(name, "https") && !detail::iequal(name, "ws") &&
+                !detail::iequal(name, "wss"))
+                return 400;
+            std::string_view const rest = target.substr(scheme + 3);
+            std::string_view const authority = rest.substr(0, rest.find_first_of("/?"));
+            if (!detail::is_host(authority))
+                return 400;
+            authority_ = between(first + 1 + scheme + 3, authority.size());
+            path += scheme + 3 + authority.size();
+        }
+        std::size_t const mark = line.substr(0, last).find('?', path);
+        method_ = between(0, first);
+        target_ = between(first + 1, target.size());
+        path_ = between(path, (mark == std::string_view::npos ? last : mark) - path);
+        query_ = mark == std::string_view::npos ? part{} : between(mark + 1, last - mark - 1);
+        return 0;
+    }
+
+    static part between(std::size_t at, std::size_t bytes) noexcept
+    {
+        return {static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(bytes)};
+    }
+
+    part method_, target_, path_, query_, authority_;
+};
+
+/// What `parse_request` made of the bytes. On `error`, `http_status` and `text` say how to refuse.
+struct parsed_request {
+    head_status status = head_status::need_more;
+    std::size_t consumed_bytes = 0;  ///< of the head; what follows it are the first frames
+    request value;
+    int http_status = 0;
+    std::string_view text;
+};
+
+/// Reads the request head at the front of `bytes`, all that has arrived on the connection. Strict where RFC 9112 lets
+/// it be: line ends are CR LF, no folding, no white space before a colon, exactly one `Host`, and no field twice that
+/// must not be. Bytes that cannot begin a request are refused at once. Copies the head once it is whole.
+inline parsed_request parse_request(std::string_view bytes, head_limits const& limits)
+{
+    parsed_request result;
+    auto const refuse = [&](int status, std::string_view text) {
+        result.status = head_status::error;
+        result.http_status = status;
+        result.text = text;
+        return std::move(result);
+    };
+    // RFC 9112 §2.2: a server SHOULD ignore an empty line before the request line.
+    std::size_t const skipped = bytes.starts_with("\r\n") ? 2 : 0;
+    bytes.remove_prefix(skipped);
+    // What lies beyond the limit changes nothing, however much of it has arrived.
+    std::string_view const seen = bytes.substr(0, limits.max_head_bytes);
+    detail::scanned_head const scan = detail::scan_head(seen);
+    if (scan.bare_line_feed)
+        return refuse(400, "a line does not end in CR LF");
+    if (scan.bytes == 0) {
+        // Another protocol on this port, TLS above all, is refused without waiting for a line end that may not come.
+        std::string_view const method = seen.substr(0, seen.find(' '));
+        if (!method.empty() && seen != "\r" && !detail::is_token(method))
+            return refuse(400, "not HTTP");
+        if (bytes.size() < limits.max_head_bytes)
+            return result;
+        return scan.first_line == 0 ? refuse(414, "the target is too long") : refuse(431, "the head is too large");
+    }
+    request& value = result.value;
+    value.head_ = bytes.substr(0, scan.bytes);
+    if (int const status = value.read_request_line(scan.first_line))
+        return refuse(status, status == 505 ? "only HTTP/1.1 is spoken here" : "malformed request line");
+    switch (value.check_fields(scan.first_line, limits.max_fields)) {
+    case request::fields_status::good: break;
+    case request::fields_status::malformed: return refuse(400, "malformed field");
+    case request::fields_status::too_many: return refuse(431, "too many fields");
+    }
+    // RFC 9112 §3.2: "A server MUST respond with a 400 to any request that lacks a Host or has more than one."
+    if (value.count("Host") != 1 || !detail::is_host(value.header("Host")))
+        return refuse(400, "there must be one valid Host");
+    for (std::string_view const name : {"Content-Length", "Content-Type", "Origin", "Authorization", "Cookie",
+                                        "Sec-WebSocket-Key", "Sec-WebSocket-Version"})
+        if (value.count(name) > 1)
+            return refuse(400, "a field that must be single is repeated");
+    // RFC 9112 §6.3: a length that is no number, or one beside a transfer coding, is how requests are smuggled.
+    std::string_view const length = value.header("Content-Length");
+    if (value.count("Content-Length") != 0 &&
+        (length.empty() || length.find_first_not_of("0123456789") != std::string_view::npos ||
+         value.count("Transfer-Encoding") != 0))
+        return refuse(400, "ambiguous length");
+    result.status = head_status::complete;
+    result.consumed_bytes = skipped + scan.bytes;
+    return result;
+}
+
+}  // namespace polycast::inline v0
+
+// ---- polycast/handshake/response.hpp ----
+
+namespace polycast::inline v0 {
+
+/// A whole answer to a request that is no upgrade, or to one that is refused. The connection closes after it.
+struct http_response {
+    int status = 200;
+    std::string content_type = "text/plain; charset=utf-8";
+    std::string body{};
+    header_list headers{};
+};
+
+/// The reason phrase of a status code (RFC 9110 §15).
+[[nodiscard]] constexpr std::string_view status_text(int status) noexcept
+{
+    switch (status) {
+    case 101: return "Switching Protocols";
+    case 200: return "OK";
+    case 201: return "Created";
+    case 202: return "Accepted";
+    case 204: return "No Content";
+    case 301: return "Moved Permanently";
+    case 302: return "Found";
+    case 303: return "See Other";
+    case 304: return "Not Modified";
+    case 307: return "Temporary Redirect";
+    case 308: return "Permanent Redirect";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
+    case 413: return "Content Too Large";
+    case 414: return "URI Too Long";
+    case 421: return "Misdirected Request";
+    case 426: return "Upgrade Required";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 503: return "Service Unavailable";
+    case 505: return "HTTP Version Not Supported";
+    default: return "";
+    }
+}
+
+namespace detail {
+
+/// A refusal with a line of text for a human.
+[[nodiscard]] inline http_response refusal(int status, std::string_view text, header_list headers = {})
+{
+    http_response response{.status = status, .body = std::string(text), .headers = std::move(headers)};
+    response.body += '\n';
+    return response;
+}
+
+}  // namespace detail
+
+/// The bytes of `response` (RFC 9112 §4), with `Content-Type`, `Content-Length` and `Connection: close`; fields of
+/// `response.headers` by these names, or that are malformed, are left out. `head_only`: the answer to HEAD, which has
+/// the length but not the body.
+[[nodiscard]] inline std::string encode_response(http_response const& response, bool head_only = false)
+{
+    std::string out = "HTTP/1.1 " + std::to_string(response.status) + ' ';
+    out.append(status_text(response.status)).append("\r\n");
+    // RFC 9110 §6.4.1, §8.6: these have no content and 1xx and 204 no length either.
+    bool const bodiless = response.status < 200 || response.status == 204 || response.status == 304;
+    if (!bodiless) {
+        detail::append_field(out, "Content-Type", response.content_type);
+        detail::append_field(out, "Content-Length", std::to_string(response.body.size()));
+    }
+    // RFC 9110 §7.8: a sender of Upgrade names it as a connection option too.
+    bool upgrade = false;
+    for (auto const& [name, value] : response.headers) {
+        bool const own = detail::iequal(name, "Content-Type") || detail::iequal(name, "Content-Length") ||
+                         detail::iequal(name, "Connection") || detail::iequal(name, "Transfer-Encoding");
+        if (!own)
+            detail::append_field(out, name, value);
+        upgrade |= detail::iequal(name, "Upgrade");
+    }
+    detail::append_field(out, "Connection", upgrade ? "Upgrade, close" : "close");
+    out += "\r\n";
+    if (!head_only && !bodiless)
+        out += response.body;
+    return out;
+}
+
+}  // namespace polycast::inline v0
+
+// ---- polycast/session/hooks.hpp ----
+
+namespace polycast::inline v0 {
+
+/// Who asks to connect, as the application's `identify` says. An empty user is an unknown one: every such connection
+/// stands alone. `admitted = false` refuses the handshake with `status` and `reason`.
+struct identity {
+    std::string user{};
+    bool admitted = true;
+    int status = 403;
+    std::string reason = "not allowed";
+};
+
+/// The application: an object with any of these members, found by the compiler, called on the session's shard. With
+/// more than one shard several run at once.
+///
+/// | Member                                        | Called                                                           |
+/// |-----------------------------------------------|------------------------------------------------------------------|
+/// | `using accepts = events<A, B>`                | which events clients may send                                    |
+/// | `on(auto& session, A const&)`                 | for each of them; `on(session, A const&, envelope const&)` too.  |
+/// |                                               | An event that it returns is the answer and carries the request   |
+/// |                                               | id; `std::optional<refusal>` refuses, or agrees if it is empty   |
+/// | `on_unknown(auto& session, envelope const&)`  | for any other type; without it the client is told `unknown_type` |
+/// | `on(auto& session, message const&)`           | raw serializer: for each message                                 |
+/// | `opened(auto& session)`                       | once, before the first message                                   |
+/// | `closed(auto& session, close_info const&)`    | once for each `opened`; the session takes no more events         |
+/// | `identify(request const&)` → `identity`       | before `opened`; without it nobody has a user. With              |
+/// |                                               | `, std::string_view peer_name` too: what a TLS client's          |
+/// |                                               | certificate proves it to be, or nothing (`session::peer_name`)   |
+/// | `may_join(auto& session, std::string_view)`   | a client's `$join`; without it the isolation policy decides      |
+/// | `http(request const&)` → `http_response`      | a plain GET or HEAD on the same port; without it 404             |
+template <class App, class Session>
+concept has_opened = requires(App& app, Session& s) { app.opened(s); };
+
+template <class App, class Session>
+concept has_closed = requires(App& app, Session& s, struct close_info const& info) { app.closed(s, info); };
+
+template <class App>
+concept has_identify = requires(App& app, request const& r) {
+    { app.identify(r) } -> std::convertible_to<identity>;
+};
+template <class App>
+concept has_identify_by_name = requires(App& app, request const& r, std::string_view peer_name) {
+    { app.identify(r, peer_name) } -> std::convertible_to<identity>;
+};
+
+template <class App, class Session>
+concept has_may_join = requires(App& app, Session& s, std::string_view room) {
+    { app.may_join(s, room) } -> std::convertible_to<bool>;
+};
+
+template <class App>
+concept has_http = requires(App& app, request const& r) {
+    { app.http(r) } -> std::convertible_to<http_response>;
+};
+
+template <class App, class Session>
+concept takes_messages = requires(App& app, Session& s, message const& m) { app.on(s, m); };
+
+}  // namespace polycast::inline v0
+
+// ---- polycast/session/outcome.hpp ----
+
+namespace polycast::inline v0 {
+
+/// What became of one emission. Nothing is dropped without one of these saying so.
+enum class outcome : std::uint8_t {
+    delivered,    ///< the transport has taken the bytes
+    queued,       ///< accepted; waits in an outbox, a mailbox or for a connection
+    gone,         ///< nobody to send to: the session is closed, the user has no connection, the server has stopped
+    refused,      ///< the event cannot be sent: it did not encode, or the isolation policy or a room rule forbids it
+    over_budget,  ///< a queue is at its cap; the event was not queued
+};
+
+/// What became of a fan-out: one row of `outcome` counts. `status` is the best of them; receivers on another shard are
+/// not known yet and count as one `queued`.
+struct sent {
+    outcome status = outcome::gone;
+    std::uint32_t receivers = 0;  ///< sessions or shards addressed
+    std::uint32_t queued = 0;     ///< of these: delivered or accepted
+    std::uint32_t refused = 0;    ///< of these: over budget
+
+    constexpr void count(outcome o) noexcept
+    {
+        ++receivers;
+        if (o == outcome::delivered || o == outcome::queued)
+            ++queued;
+        else
+            ++refused;
+        if (receivers == 1 || o < status)
+            status = o;
+    }
+};
+
+/// True if the event is on its way.
+[[nodiscard]] constexpr bool accepted(outcome o) noexcept
+{
+    return o == outcome::delivered || o == outcome::queued;
+}
+[[nodiscard]] constexpr bool accepted(sent const& s) noexcept
+{
+    return accepted(s.status);
+}
+
+}  // namespace polycast::inline v0
+
+// ---- polycast/session/client_session.hpp ----
+
+namespace polycast::inline v0 {
+
+/// The connection of a client, as its application's handlers see it. Valid until `closed` returns, on the loop's
+/// thread; elsewhere use the client itself.
+template <class Link>
+class client_session {
+public:
+    explicit client_session(Link& link) noexcept : link_(&link) {}
+
+    /// Sends an event. It leaves at the end of the turn, together with what else the handler sends.
+    template <event Event>
+    outcome emit(Event const& event)
+    {
+        return link_->emit(event);
+    }
+    /// Sends a message as it is, outside of events.
+    outcome send(std::string_view payload, opcode op = opcode::text) { return link_->send(payload, op); }
+    /// Sends what is queued, then closes. The client connects again if `invites_reconnect(code)`, else it stops.
+    void close(close_code code = close_code::normal, std::string_view reason = {}) { link_->close(code, reason); }
+
+    [[nodiscard]] bool is_open() const noexcept { return link_->is_open(); }
+    /// The subprotocol that the server chose; empty in plain mode.
+    [[nodiscard]] std::string_view subprotocol() const noexcept { return link_->subprotocol(); }
+    [[nodiscard]] std::string address() const { return link_->address(); }
+
+private:
+    Link* link_;
+};
+
+/// The application of a client: an object with any of these members, found by the compiler, called on the loop's
+/// thread. What they throw is counted (`metric::handler_errors`) and goes no further.
+///
+/// | Member                                              | Called                                                     |
+/// |-----------------------------------------------------|------------------------------------------------------------|
+/// | `using accepts = events<A, B>`                      | which events the server may send                           |
+/// | `on(auto& session, A const&)`                       | for each of them; with `, envelope const&` too             |
+/// | `on_unknown(auto& session, envelope const&)`        | for any other type; without it they are dropped            |
+/// | `on_control(auto& session, envelope const&)`        | for messages of the protocol: `$ok`, `$error`, `$gap`, …   |
+/// | `on(auto& session, message const&)`                 | raw serializer: each message; else those that are no event |
+/// | `opened(auto& session)`                             | connected, before the first message                        |
+/// | `closed(auto& session, close_info const&)`          | once for each `opened`                                     |
+/// | `failed(std::error_code, unsigned n, milliseconds)` | `n`th attempt in a row failed; the delay to the next or 0  |
+template <class App, class Session>
+concept has_on_control = requires(App& app, Session& s, envelope const& e) { app.on_control(s, e); };
+
+template <class App>
+concept has_failed = requires(App& app, std::error_code ec, unsigned attempt, std::chrono::milliseconds next) {
+    app.failed(ec, attempt, next);
+};
+
+}  // namespace polycast::inline v0
+
+// ---- polycast/session/client_attempts.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// When a client tries to connect, what becomes of an attempt that failed, and when there is no point in another.
+template <class Link>
+class client_attempts {
+public:
+    explicit client_attempts(Link& link) : link_(link), opening_(link), deadline_(link.loop_) {}
+
+    void first()
+    {
+        if (std::error_code const ec = opening_.impossible())
+            give_up(ec);
+        else
+            begin();
+    }
+    void failed(std::error_code ec)
+    {
+        auto const& options = link_.options_;
+        link_.disconnect();
+        auto const delay = retry_.failed(options.backoff, link_.loop_.random());
+        unsigned const failures = retry_.failures();
+        bool const last = options.max_attempts != 0 && failures >= options.max_attempts;
+        if (link_.stop_asked_ || last || !options.reconnect)
+            return give_up(ec, failures);
+        tell(ec, failures, delay);
+        pause(delay);
+    }
+    void give_up(std::error_code ec, unsigned failures = 1)
+    {
+        link_.disconnect();
+        tell(ec, failures, {});
+        link_.finish();
+    }
+    void succeeded()
+    {
+        deadline_.cancel();
+        retry_.opened();
+    }
+    /// The server says when it wants to be connected to again.
+    void invited(std::chrono::milliseconds from, std::chrono::milliseconds to) noexcept { retry_.invited(from, to); }
+    /// A connection has ended; `useless`: before it was of any use.
+    void again(bool useless) { pause(retry_.ended(link_.options_.backoff, useless, link_.loop_.random())); }
+    /// Nothing of an attempt is pending any more.
+    void cancel()
+    {
+        deadline_.cancel();
+        opening_.cancel();
+    }
+    [[nodiscard]] client_opening<Link>& opening() noexcept { return opening_; }
+
+private:
+    void begin()
+    {
+        ++link_.attempt_;
+        link_.phase_ = Link::phase::connecting;
+        deadline_.start(link_.options_.connect_timeout, link_.bound([](Link& self) {
+                            self.attempts_.failed(std::make_error_code(std::errc::timed_out));
+                        }));
+        opening_.begin();
+    }
+    void pause(std::chrono::milliseconds delay)
+    {
+        link_.phase_ = Link::phase::waiting;
+        deadline_.start(delay, link_.bound([](Link& self) { self.attempts_.begin(); }));
+    }
+    void tell([[maybe_unused]] std::error_code ec, [[maybe_unused]] unsigned failures,
+              [[maybe_unused]] std::chrono::milliseconds next)
+    {
+        if constexpr (has_failed<typename Link::app_type>)
+            link_.guarded([&] { link_.app_.failed(ec, failures, next); });
+    }
+
+    Link& link_;
+    client_opening<Link> opening_;
+    typename Link::timer deadline_;  ///< of the attempt, or until the next
+    client_retry retry_;
+};
+
+}  // namespace polycast::inline v0::detail
 
 // ---- polycast/message/control.hpp ----
 
@@ -5164,997 +6728,6 @@ static_assert(sizeof(assembler<role::server>) <= 24);
 
 }  // namespace polycast::inline v0
 
-// ---- polycast/event/dispatch.hpp ----
-
-namespace polycast::inline v0 {
-
-namespace detail {
-
-template <class App, class Session, class E>
-concept handles_with_envelope = requires(App& app, Session& session, E const& event, envelope const& around) {
-    app.on(session, event, around);
-};
-template <class App, class Session, class E>
-concept handles_alone = requires(App& app, Session& session, E const& event) { app.on(session, event); };
-template <class App, class Session, class E>
-concept handles = handles_with_envelope<App, Session, E> || handles_alone<App, Session, E>;
-template <class App, class Session>
-concept catches_unknown = requires(App& app, Session& session, envelope const& around) {
-    app.on_unknown(session, around);
-};
-
-/// Instantiated once per event, so that the compiler's note names it.
-template <class App, class Session, class E>
-struct checked_handler {
-    static_assert(handles<App, Session, E>,
-                  "polycast: the application accepts an event but has no `on(session, event)` for it.");
-    static constexpr bool ok = handles<App, Session, E>;
-};
-
-/// The visitor that hands decoded events to the application's overloads.
-template <class App, class Session, class Reply>
-class dispatcher {
-public:
-    dispatcher(App& app, Session& session, Reply& reply) noexcept : app_(app), session_(session), reply_(reply) {}
-
-    template <class E>
-    void event(envelope const& around, E&& received)
-    {
-        using type = std::remove_cvref_t<E>;
-        if constexpr (std::same_as<type, message> && !handles<App, Session, type>) {
-            reply_.unknown_type(around);
-        } else if constexpr (checked_handler<App, Session, type>::ok) {
-            guarded(around, [&]() -> decltype(auto) {
-                if constexpr (handles_with_envelope<App, Session, type>)
-                    return app_.on(session_, std::as_const(received), around);
-                else
-                    return app_.on(session_, std::as_const(received));
-            });
-        }
-    }
-    void unknown(envelope const& around)
-    {
-        if constexpr (catches_unknown<App, Session>)
-            guarded(around, [&] { app_.on_unknown(session_, around); });
-        else
-            reply_.unknown_type(around);
-    }
-    void control(envelope const& around) { reply_.control(around); }
-    void error(envelope const& around, decode_error const& what) { reply_.bad(around, what); }
-
-    [[nodiscard]] bool stopped() const
-    {
-        if constexpr (requires(Reply const& r) { { r.stopped() } -> std::convertible_to<bool>; })
-            return std::as_const(reply_).stopped();
-        else
-            return false;
-    }
-
-private:
-    /// Runs a handler. What it throws goes no further; `reply.threw` may look at `std::current_exception()`.
-    template <class Handler>
-    void guarded(envelope const& around, Handler&& handler)
-    {
-        using result = std::invoke_result_t<Handler&>;
-        try {
-            if constexpr (std::is_void_v<result>) {
-                handler();
-            } else if constexpr (requires(result&& value) { reply_.handled(around, std::forward<result>(value)); }) {
-                return reply_.handled(around, handler());
-            } else {
-                (void)handler();
-            }
-        } catch (...) {
-            return reply_.threw(around);
-        }
-        reply_.handled(around);
-    }
-
-    App& app_;
-    Session& session_;
-    Reply& reply_;
-};
-
-}  // namespace detail
-
-/// Decodes a payload and calls the application for each event in it, in order: `app.on(session, event, envelope)` where
-/// there is such an overload, else `app.on(session, event)`; `app.on_unknown(session, envelope)` for a type that is not
-/// in `App::accepts`. Call on the session's shard.
-///
-/// | Expression                          | When                                                                       |
-/// |-------------------------------------|----------------------------------------------------------------------------|
-/// | `reply.handled(envelope)`           | a handler returned                                                         |
-/// | `reply.handled(envelope, result)`   | instead, where it exists and the handler returned a value                  |
-/// | `reply.threw(envelope)`             | a handler threw; called inside the catch                                   |
-/// | `reply.unknown_type(envelope)`      | no such event, and no `on_unknown`                                         |
-/// | `reply.bad(envelope, decode_error)` | refused by the serializer; the envelope has what was read before the fault |
-/// | `reply.control(envelope)`           | the type begins with `$`                                                   |
-/// | `reply.stopped()`                   | optional: true ends the payload, say because the session was closed        |
-template <class Serializer, class App, class Session, class Reply>
-void dispatch(App& app, Session& session, std::span<char> payload, decode_limits const& limits, Reply& reply)
-{
-    detail::dispatcher<App, Session, Reply> visitor(app, session, reply);
-    Serializer::template decode<accepted_events<App>>(payload, limits, visitor);
-}
-
-/// Hands a message without envelope to `app.on(session, message)`; else `reply.unknown_type`. For frames that the
-/// serializer does not read: binary ones under `serializer::json`.
-template <class App, class Session, class Reply>
-void dispatch_message(App& app, Session& session, message const& received, Reply& reply)
-{
-    detail::dispatcher<App, Session, Reply>(app, session, reply).event(envelope{}, message{received});
-}
-
-}  // namespace polycast::inline v0
-
-// ---- polycast/handshake/request.hpp ----
-
-namespace polycast::inline v0 {
-
-struct parsed_request;
-[[nodiscard]] inline parsed_request parse_request(std::string_view bytes, head_limits const& limits = {});
-
-/// The head of an HTTP/1.1 request. Owns its bytes; views of them live as long as it does and is not assigned or moved.
-class request : public http_fields {
-public:
-    [[nodiscard]] std::string_view method() const noexcept { return view(method_); }
-    /// As it stands in the request line.
-    [[nodiscard]] std::string_view target() const noexcept { return view(target_); }
-    /// The part of the target before `?`, not decoded; begins with `/`.
-    [[nodiscard]] std::string_view path() const noexcept { return path_.bytes == 0 ? "/" : view(path_); }
-    /// The part after `?`, not decoded.
-    [[nodiscard]] std::string_view query_string() const noexcept { return view(query_); }
-    /// The host, and the port if it is named. RFC 9112 §3.2.2: that of an absolute target replaces the `Host` field.
-    [[nodiscard]] std::string_view host() const noexcept
-    {
-        return authority_.bytes == 0 ? header("Host") : view(authority_);
-    }
-    /// Whether a body follows the head. The library reads none.
-    [[nodiscard]] bool has_body() const noexcept
-    {
-        std::string_view const length = header("Content-Length");
-        return count("Transfer-Encoding") != 0 || length.find_first_not_of('0') != std::string_view::npos;
-    }
-
-    /// The value of the first query parameter of that name, decoded (`%XX`, and `+` for a space). A `%` that two hex
-    /// digits do not follow stands for itself. Empty optional: there is no such parameter.
-    [[nodiscard]] std::optional<std::string> query(std::string_view name) const
-    {
-        for (std::string_view rest = query_string(); !rest.empty();) {
-            std::size_t const end = rest.find('&');
-            std::string_view const pair = rest.substr(0, end);
-            rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-            std::size_t const equals = pair.find('=');
-            if (decode(pair.substr(0, equals)) == name)
-                return equals == std::string_view::npos ? std::string{} : decode(pair.substr(equals + 1));
-        }
-        return {};
-    }
-
-private:
-    friend parsed_request parse_request(std::string_view, head_limits const&);
-
-    struct part {
-        std::uint32_t at = 0, bytes = 0;
-    };
-
-    [[nodiscard]] std::string_view view(part where) const noexcept
-    {
-        return std::string_view(head_).substr(where.at, where.bytes);
-    }
-
-    [[nodiscard]] static std::string decode(std::string_view text)
-    {
-        auto const digit = [](char c) {
-            c = detail::lower(c);
-            return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-        };
-        std::string out;
-        for (std::size_t i = 0; i != text.size(); ++i) {
-            if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0) {
-                out += static_cast<char>(static_cast<unsigned char>(digit(text[i + 1]) * 16 + digit(text[i + 2])));
-                i += 2;
-            } else {
-                out += text[i] == '+' ? ' ' : text[i];
-            }
-        }
-        return out;
-    }
-
-    /// Takes the request line apart (RFC 9112 §3). Returns the status to refuse it with, or 0.
-    [[nodiscard]] int read_request_line(std::size_t line_bytes)
-    {
-        std::string_view const line = std::string_view(head_).substr(0, line_bytes);
-        std::size_t const first = line.find(' ');
-        std::size_t const last = line.rfind(' ');
-        if (first == std::string_view::npos || last == first || !detail::is_token(line.substr(0, first)))
-            return 400;
-        std::string_view const version = line.substr(last + 1);
-        auto const is_digit = [](char c) { return c >= '0' && c <= '9'; };
-        if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(version[5]) || version[6] != '.' ||
-            !is_digit(version[7]))
-            return 400;
-        // RFC 6455 §4.1 wants 1.1 at least; RFC 9110 §2.5: a higher minor version is read as 1.1.
-        if (version[5] != '1' || version[7] == '0')
-            return 505;
-        std::string_view const target = line.substr(first + 1, last - first - 1);
-        if (!detail::is_target(target))
-            return 400;
-        std::size_t path = first + 1;
-        if (target.front() != '/') {
-            // RFC 9112 §3.2.2: a server MUST accept the absolute form.
-            std::size_t const scheme = target.find("://");
-            if (scheme == std::string_view::npos)
-                return 400;
-            std::string_view const name = target.substr(0, scheme);
-            if (!detail::iequal(name, "http") && !detail::iequal(name, "https") && !detail::iequal(name, "ws") &&
-                !detail::iequal(name, "wss"))
-                return 400;
-            std::string_view const rest = target.substr(scheme + 3);
-            std::string_view const authority = rest.substr(0, rest.find_first_of("/?"));
-            if (!detail::is_host(authority))
-                return 400;
-            authority_ = between(first + 1 + scheme + 3, authority.size());
-            path += scheme + 3 + authority.size();
-        }
-        std::size_t const mark = line.substr(0, last).find('?', path);
-        method_ = between(0, first);
-        target_ = between(first + 1, target.size());
-        path_ = between(path, (mark == std::string_view::npos ? last : mark) - path);
-        query_ = mark == std::string_view::npos ? part{} : between(mark + 1, last - mark - 1);
-        return 0;
-    }
-
-    static part between(std::size_t at, std::size_t bytes) noexcept
-    {
-        return {static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(bytes)};
-    }
-
-    part method_, target_, path_, query_, authority_;
-};
-
-/// What `parse_request` made of the bytes. On `error`, `http_status` and `text` say how to refuse.
-struct parsed_request {
-    head_status status = head_status::need_more;
-    std::size_t consumed_bytes = 0;  ///< of the head; what follows it are the first frames
-    request value;
-    int http_status = 0;
-    std::string_view text;
-};
-
-/// Reads the request head at the front of `bytes`, all that has arrived on the connection. Strict where RFC 9112 lets
-/// it be: line ends are CR LF, no folding, no white space before a colon, exactly one `Host`, and no field twice that
-/// must not be. Bytes that cannot begin a request are refused at once. Copies the head once it is whole.
-inline parsed_request parse_request(std::string_view bytes, head_limits const& limits)
-{
-    parsed_request result;
-    auto const refuse = [&](int status, std::string_view text) {
-        result.status = head_status::error;
-        result.http_status = status;
-        result.text = text;
-        return std::move(result);
-    };
-    // RFC 9112 §2.2: a server SHOULD ignore an empty line before the request line.
-    std::size_t const skipped = bytes.starts_with("\r\n") ? 2 : 0;
-    bytes.remove_prefix(skipped);
-    detail::scanned_head const scan = detail::scan_head(bytes.substr(0, limits.max_head_bytes));
-    if (scan.bare_line_feed)
-        return refuse(400, "a line does not end in CR LF");
-    if (scan.bytes == 0) {
-        // Another protocol on this port, TLS above all, is refused without waiting for a line end that may not come.
-        std::string_view const method = bytes.substr(0, bytes.find(' '));
-        if (!method.empty() && bytes != "\r" && !detail::is_token(method))
-            return refuse(400, "not HTTP");
-        if (bytes.size() < limits.max_head_bytes)
-            return result;
-        return scan.first_line == 0 ? refuse(414, "the target is too long") : refuse(431, "the head is too large");
-    }
-    request& value = result.value;
-    value.head_ = bytes.substr(0, scan.bytes);
-    if (int const status = value.read_request_line(scan.first_line))
-        return refuse(status, status == 505 ? "only HTTP/1.1 is spoken here" : "malformed request line");
-    switch (value.check_fields(scan.first_line, limits.max_fields)) {
-    case request::fields_status::good: break;
-    case request::fields_status::malformed: return refuse(400, "malformed field");
-    case request::fields_status::too_many: return refuse(431, "too many fields");
-    }
-    // RFC 9112 §3.2: "A server MUST respond with a 400 to any request that lacks a Host or has more than one."
-    if (value.count("Host") != 1 || !detail::is_host(value.header("Host")))
-        return refuse(400, "there must be one valid Host");
-    for (std::string_view const name : {"Content-Length", "Content-Type", "Origin", "Authorization", "Cookie",
-                                        "Sec-WebSocket-Key", "Sec-WebSocket-Version"})
-        if (value.count(name) > 1)
-            return refuse(400, "a field that must be single is repeated");
-    // RFC 9112 §6.3: a length that is no number, or one beside a transfer coding, is how requests are smuggled.
-    std::string_view const length = value.header("Content-Length");
-    if (value.count("Content-Length") != 0 &&
-        (length.empty() || length.find_first_not_of("0123456789") != std::string_view::npos ||
-         value.count("Transfer-Encoding") != 0))
-        return refuse(400, "ambiguous length");
-    result.status = head_status::complete;
-    result.consumed_bytes = skipped + scan.bytes;
-    return result;
-}
-
-}  // namespace polycast::inline v0
-
-// ---- polycast/handshake/response.hpp ----
-
-namespace polycast::inline v0 {
-
-/// A whole answer to a request that is no upgrade, or to one that is refused. The connection closes after it.
-struct http_response {
-    int status = 200;
-    std::string content_type = "text/plain; charset=utf-8";
-    std::string body{};
-    header_list headers{};
-};
-
-/// The reason phrase of a status code (RFC 9110 §15).
-[[nodiscard]] constexpr std::string_view status_text(int status) noexcept
-{
-    switch (status) {
-    case 101: return "Switching Protocols";
-    case 200: return "OK";
-    case 201: return "Created";
-    case 202: return "Accepted";
-    case 204: return "No Content";
-    case 301: return "Moved Permanently";
-    case 302: return "Found";
-    case 303: return "See Other";
-    case 304: return "Not Modified";
-    case 307: return "Temporary Redirect";
-    case 308: return "Permanent Redirect";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 421: return "Misdirected Request";
-    case 426: return "Upgrade Required";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 501: return "Not Implemented";
-    case 503: return "Service Unavailable";
-    case 505: return "HTTP Version Not Supported";
-    default: return "";
-    }
-}
-
-namespace detail {
-
-/// A refusal with a line of text for a human.
-[[nodiscard]] inline http_response refusal(int status, std::string_view text, header_list headers = {})
-{
-    http_response response{.status = status, .body = std::string(text), .headers = std::move(headers)};
-    response.body += '\n';
-    return response;
-}
-
-}  // namespace detail
-
-/// The bytes of `response` (RFC 9112 §4), with `Content-Type`, `Content-Length` and `Connection: close`; fields of
-/// `response.headers` by these names, or that are malformed, are left out. `head_only`: the answer to HEAD, which has
-/// the length but not the body.
-[[nodiscard]] inline std::string encode_response(http_response const& response, bool head_only = false)
-{
-    std::string out = "HTTP/1.1 " + std::to_string(response.status) + ' ';
-    out.append(status_text(response.status)).append("\r\n");
-    // RFC 9110 §6.4.1, §8.6: these have no content and 1xx and 204 no length either.
-    bool const bodiless = response.status < 200 || response.status == 204 || response.status == 304;
-    if (!bodiless) {
-        detail::append_field(out, "Content-Type", response.content_type);
-        detail::append_field(out, "Content-Length", std::to_string(response.body.size()));
-    }
-    // RFC 9110 §7.8: a sender of Upgrade names it as a connection option too.
-    bool upgrade = false;
-    for (auto const& [name, value] : response.headers) {
-        bool const own = detail::iequal(name, "Content-Type") || detail::iequal(name, "Content-Length") ||
-                         detail::iequal(name, "Connection") || detail::iequal(name, "Transfer-Encoding");
-        if (!own)
-            detail::append_field(out, name, value);
-        upgrade |= detail::iequal(name, "Upgrade");
-    }
-    detail::append_field(out, "Connection", upgrade ? "Upgrade, close" : "close");
-    out += "\r\n";
-    if (!head_only && !bodiless)
-        out += response.body;
-    return out;
-}
-
-}  // namespace polycast::inline v0
-
-// ---- polycast/session/hooks.hpp ----
-
-namespace polycast::inline v0 {
-
-/// Who asks to connect, as the application's `identify` says. An empty user is an unknown one: every such connection
-/// stands alone. `admitted = false` refuses the handshake with `status` and `reason`.
-struct identity {
-    std::string user{};
-    bool admitted = true;
-    int status = 403;
-    std::string reason = "not allowed";
-};
-
-/// The application: an object with any of these members, found by the compiler, called on the session's shard. With
-/// more than one shard several run at once.
-///
-/// | Member                                        | Called                                                           |
-/// |-----------------------------------------------|------------------------------------------------------------------|
-/// | `using accepts = events<A, B>`                | which events clients may send                                    |
-/// | `on(auto& session, A const&)`                 | for each of them; `on(session, A const&, envelope const&)` too.  |
-/// |                                               | An event that it returns is the answer and carries the request   |
-/// |                                               | id; `std::optional<refusal>` refuses, or agrees if it is empty   |
-/// | `on_unknown(auto& session, envelope const&)`  | for any other type; without it the client is told `unknown_type` |
-/// | `on(auto& session, message const&)`           | raw serializer: for each message                                 |
-/// | `opened(auto& session)`                       | once, before the first message                                   |
-/// | `closed(auto& session, close_info const&)`    | once for each `opened`; the session takes no more events         |
-/// | `identify(request const&)` → `identity`       | before `opened`; without it nobody has a user                    |
-/// | `may_join(auto& session, std::string_view)`   | a client's `$join`; without it the isolation policy decides      |
-/// | `http(request const&)` → `http_response`      | a plain GET or HEAD on the same port; without it 404             |
-template <class App, class Session>
-concept has_opened = requires(App& app, Session& s) { app.opened(s); };
-
-template <class App, class Session>
-concept has_closed = requires(App& app, Session& s, struct close_info const& info) { app.closed(s, info); };
-
-template <class App>
-concept has_identify = requires(App& app, request const& r) {
-    { app.identify(r) } -> std::convertible_to<identity>;
-};
-
-template <class App, class Session>
-concept has_may_join = requires(App& app, Session& s, std::string_view room) {
-    { app.may_join(s, room) } -> std::convertible_to<bool>;
-};
-
-template <class App>
-concept has_http = requires(App& app, request const& r) {
-    { app.http(r) } -> std::convertible_to<http_response>;
-};
-
-template <class App, class Session>
-concept takes_messages = requires(App& app, Session& s, message const& m) { app.on(s, m); };
-
-}  // namespace polycast::inline v0
-
-// ---- polycast/session/outcome.hpp ----
-
-namespace polycast::inline v0 {
-
-/// What became of one emission. Nothing is dropped without one of these saying so.
-enum class outcome : std::uint8_t {
-    delivered,    ///< the transport has taken the bytes
-    queued,       ///< accepted; waits in an outbox, a mailbox or for a connection
-    gone,         ///< nobody to send to: the session is closed, the user has no connection, the server has stopped
-    refused,      ///< the event cannot be sent: it did not encode, or the isolation policy or a room rule forbids it
-    over_budget,  ///< a queue is at its cap; the event was not queued
-};
-
-/// What became of a fan-out: one row of `outcome` counts. `status` is the best of them; receivers on another shard are
-/// not known yet and count as one `queued`.
-struct sent {
-    outcome status = outcome::gone;
-    std::uint32_t receivers = 0;  ///< sessions or shards addressed
-    std::uint32_t queued = 0;     ///< of these: delivered or accepted
-    std::uint32_t refused = 0;    ///< of these: over budget
-
-    constexpr void count(outcome o) noexcept
-    {
-        ++receivers;
-        if (o == outcome::delivered || o == outcome::queued)
-            ++queued;
-        else
-            ++refused;
-        if (receivers == 1 || o < status)
-            status = o;
-    }
-};
-
-/// True if the event is on its way.
-[[nodiscard]] constexpr bool accepted(outcome o) noexcept
-{
-    return o == outcome::delivered || o == outcome::queued;
-}
-[[nodiscard]] constexpr bool accepted(sent const& s) noexcept
-{
-    return accepted(s.status);
-}
-
-}  // namespace polycast::inline v0
-
-// ---- polycast/session/client_session.hpp ----
-
-namespace polycast::inline v0 {
-
-/// The connection of a client, as its application's handlers see it. Valid until `closed` returns, on the loop's
-/// thread; elsewhere use the client itself.
-template <class Link>
-class client_session {
-public:
-    explicit client_session(Link& link) noexcept : link_(&link) {}
-
-    /// Sends an event. It leaves at the end of the turn, together with what else the handler sends.
-    template <event Event>
-    outcome emit(Event const& event)
-    {
-        return link_->emit(event);
-    }
-    /// Sends a message as it is, outside of events.
-    outcome send(std::string_view payload, opcode op = opcode::text) { return link_->send(payload, op); }
-    /// Sends what is queued, then closes. The client connects again if `invites_reconnect(code)`, else it stops.
-    void close(close_code code = close_code::normal, std::string_view reason = {}) { link_->close(code, reason); }
-
-    [[nodiscard]] bool is_open() const noexcept { return link_->is_open(); }
-    /// The subprotocol that the server chose; empty in plain mode.
-    [[nodiscard]] std::string_view subprotocol() const noexcept { return link_->subprotocol(); }
-    [[nodiscard]] std::string address() const { return link_->address(); }
-
-private:
-    Link* link_;
-};
-
-/// The application of a client: an object with any of these members, found by the compiler, called on the loop's
-/// thread. What they throw is counted (`metric::handler_errors`) and goes no further.
-///
-/// | Member                                              | Called                                                     |
-/// |-----------------------------------------------------|------------------------------------------------------------|
-/// | `using accepts = events<A, B>`                      | which events the server may send                           |
-/// | `on(auto& session, A const&)`                       | for each of them; with `, envelope const&` too             |
-/// | `on_unknown(auto& session, envelope const&)`        | for any other type; without it they are dropped            |
-/// | `on_control(auto& session, envelope const&)`        | for messages of the protocol: `$ok`, `$error`, `$gap`, …   |
-/// | `on(auto& session, message const&)`                 | raw serializer: each message; else those that are no event |
-/// | `opened(auto& session)`                             | connected, before the first message                        |
-/// | `closed(auto& session, close_info const&)`          | once for each `opened`                                     |
-/// | `failed(std::error_code, unsigned n, milliseconds)` | `n`th attempt in a row failed; the delay to the next or 0  |
-template <class App, class Session>
-concept has_on_control = requires(App& app, Session& s, envelope const& e) { app.on_control(s, e); };
-
-template <class App>
-concept has_failed = requires(App& app, std::error_code ec, unsigned attempt, std::chrono::milliseconds next) {
-    app.failed(ec, attempt, next);
-};
-
-}  // namespace polycast::inline v0
-
-// ---- polycast/session/client_inbound.hpp ----
-
-namespace polycast::inline v0::detail {
-
-/// What the assembler and the dispatcher call for a client: messages become events.
-template <class Link>
-class client_inbound {
-public:
-    explicit client_inbound(Link& link) noexcept : link_(link) {}
-
-    // --- for the assembler ---
-
-    bool message(opcode op, std::span<char> payload, bool)
-    {
-        // After our close frame the server's messages are read for its own, and not handed on.
-        if (link_.phase_ != Link::phase::open)
-            return true;
-        link_.observer_.count(metric::messages_in, 1);
-        bool is_events = link_.speaks_polycast && op == serializer::frame_opcode;
-        decode_limits limits;
-        limits.utf8_checked = op == opcode::text;
-        byte_buffer unpacked;
-        if constexpr (Link::compression::compresses)
-            if (link_.compressed_ && op == opcode::binary) {
-                std::string_view const packed{payload.data(), payload.size()};
-                is_events = !Link::compression::decompress(unpacked, packed, link_.options_.max_message_bytes);
-                limits.utf8_checked = false;
-                if (is_events)
-                    payload = {unpacked.data(), unpacked.size()};
-            }
-        polycast::message const whole{{payload.data(), payload.size()}, op};
-        if constexpr (Link::speaks_polycast)
-            if (is_events) {
-                dispatch<serializer>(link_.app_, link_.session_, payload, limits, *this);
-                return true;
-            }
-        dispatch_message(link_.app_, link_.session_, whole, *this);
-        return true;
-    }
-    bool ping(std::span<char> payload)
-    {
-        // A server that pings and does not read is not answered for ever.
-        if (link_.phase_ == Link::phase::open && link_.wire_.first().size() < max_waiting_bytes)
-            link_.wire_.first().append(pong_frame({payload.data(), payload.size()}, link_.fresh_key()).view());
-        return true;
-    }
-    bool pong(std::span<char>) { return true; }
-    void close(std::optional<close_code> code, std::string_view reason)
-    {
-        link_.peer_closes(code.value_or(close_code::no_status), reason);
-    }
-
-    // --- for the dispatcher ---
-
-    void control(envelope const& said)
-    {
-        if (said.type == "$bye" && said.reconnect_min_ms && said.reconnect_max_ms &&
-            *said.reconnect_min_ms <= *said.reconnect_max_ms && *said.reconnect_max_ms <= max_invited_delay_ms)
-            link_.bye_.emplace(*said.reconnect_min_ms, *said.reconnect_max_ms);
-        if constexpr (has_on_control<typename Link::app_type, typename Link::session_type>)
-            link_.guarded([&] { link_.app_.on_control(link_.session_, said); });
-    }
-    void handled(envelope const&) {}
-    void threw(envelope const&) { link_.observer_.count(metric::handler_errors, 1); }
-    void unknown_type(envelope const&) {}
-    void bad(envelope const&, decode_error const&) { link_.observer_.count(metric::bad_messages, 1); }
-    [[nodiscard]] bool stopped() const noexcept { return link_.phase_ != Link::phase::open; }
-
-private:
-    using serializer = typename Link::serializer;
-    static constexpr std::size_t max_waiting_bytes = 16 * 1024;
-    static constexpr std::uint64_t max_invited_delay_ms = 3'600'000;
-
-    Link& link_;
-};
-
-}  // namespace polycast::inline v0::detail
-
-// ---- polycast/session/client_options.hpp ----
-
-namespace polycast::inline v0 {
-
-/// How much of a delay is left to chance, so that clients which lost one server do not return in one instant.
-enum class jitter : std::uint8_t {
-    none,
-    half,  ///< the delay ± 50 %
-    full,  ///< anything between nothing and the delay
-};
-
-/// How long a client waits before it connects again: `initial`, then `factor` times more each time, up to `cap`.
-struct backoff_options {
-    std::chrono::milliseconds initial = std::chrono::seconds{1};
-    double factor = 2;
-    std::chrono::milliseconds cap = std::chrono::seconds{30};
-    jitter spread = jitter::half;
-};
-
-/// When a server that says nothing is given up.
-struct client_heartbeat {
-    std::chrono::milliseconds interval = std::chrono::seconds{30};  ///< between pings; 0: none are sent
-    std::chrono::milliseconds timeout = std::chrono::seconds{90};   ///< without a byte from the server; 0: for ever
-};
-
-/// What a client is told at run time.
-struct client_options {
-    std::string url{};  ///< `ws://host:port/path?query`; the port may be left out (80), and the path
-    header_list headers{};  ///< added to the upgrade request
-    std::string token{};     ///< sent as `Authorization: Bearer …`; empty: not sent
-    backoff_options backoff{};
-    bool reconnect = true;
-    unsigned max_attempts = 0;  ///< failed attempts in a row until the client stops; 0: no limit
-    std::chrono::milliseconds connect_timeout = std::chrono::seconds{10};  ///< until the upgrade is answered
-    std::chrono::milliseconds close_timeout = std::chrono::seconds{5};     ///< for the server to end the connection
-    client_heartbeat heartbeat{};
-    std::size_t max_message_bytes = 64 * 1024 * 1024;  ///< received; a longer one is answered with 1009
-    std::size_t max_queued_bytes = 1024 * 1024;        ///< to be sent, a few bytes a message included; never more
-    std::size_t max_queued_messages = 1000;            ///< while there is no connection
-    std::size_t read_buffer_bytes = 64 * 1024;
-};
-
-/// The delay before the attempt that follows `failures` failed ones in a row. `random` is any 64 bits.
-[[nodiscard]] inline std::chrono::milliseconds backoff_delay(backoff_options const& options, unsigned failures,
-                                                             std::uint64_t random) noexcept
-{
-    double const cap = static_cast<double>(options.cap.count());
-    double delay = static_cast<double>(options.initial.count());
-    for (unsigned i = 0; i < failures && delay < cap; ++i)
-        delay *= options.factor;
-    delay = delay < cap ? delay : cap;
-    double const chance = static_cast<double>(random >> 11) * 0x1p-53;  // 0 … 1
-    switch (options.spread) {
-    case jitter::none: break;
-    case jitter::half: delay *= 0.5 + chance; break;
-    case jitter::full: delay *= chance; break;
-    }
-    return std::chrono::milliseconds{static_cast<std::int64_t>(delay)};
-}
-
-/// The parts of a WebSocket URI (RFC 6455 §3).
-struct websocket_url {
-    bool secure = false;
-    std::string host;         ///< without the brackets of an IPv6 address
-    std::uint16_t port = 80;
-    std::string authority;    ///< as the `Host` field names it
-    std::string target = "/"; ///< path and query
-};
-
-/// Nothing if `url` is no WebSocket URI. User information and a fragment are refused (RFC 6455 §3: "Fragment
-/// identifiers are meaningless […] and MUST NOT be used").
-[[nodiscard]] inline std::optional<websocket_url> parse_websocket_url(std::string_view url)
-{
-    websocket_url parts;
-    if (url.starts_with("wss://")) {
-        parts.secure = true;
-        parts.port = 443;
-    } else if (!url.starts_with("ws://")) {
-        return {};
-    }
-    url.remove_prefix(parts.secure ? 6 : 5);
-    if (url.find_first_of("#@ ") != std::string_view::npos)
-        return {};
-    std::size_t const end = url.find_first_of("/?");
-    std::string_view const authority = url.substr(0, end);
-    parts.authority = authority;
-    if (end != std::string_view::npos)
-        parts.target = (url[end] == '?' ? "/" : "") + std::string(url.substr(end));
-    bool const bracketed = authority.starts_with('[');
-    std::size_t const close = bracketed ? authority.find(']') : authority.find(':');
-    if (bracketed && close == std::string_view::npos)
-        return {};
-    parts.host = bracketed ? authority.substr(1, close - 1) : authority.substr(0, close);
-    std::string_view after = close == std::string_view::npos ? "" : authority.substr(close + (bracketed ? 1 : 0));
-    if (parts.host.empty() || (!after.empty() && (after.front() != ':' || after.size() > 6 || after.size() < 2)))
-        return {};
-    if (!after.empty()) {
-        unsigned port = 0;
-        for (char const digit : after.substr(1)) {
-            if (digit < '0' || digit > '9')
-                return {};
-            port = port * 10 + static_cast<unsigned>(digit - '0');
-        }
-        if (port == 0 || port > 0xFFFF)
-            return {};
-        parts.port = static_cast<std::uint16_t>(port);
-    }
-    return parts;
-}
-
-}  // namespace polycast::inline v0
-
-// ---- polycast/session/client_outbox.hpp ----
-
-namespace polycast::inline v0::detail {
-
-/// The messages that a client has yet to send, whole and unmasked: they outlive the connection. A message leaves only
-/// when the transport has taken its last byte; what a lost connection took in part is sent again, whole, on the next.
-/// Any thread puts messages in, the loop's thread takes them out. Two buffers take turns: no allocation a message.
-class client_outbox {
-public:
-    /// A message as it is stored.
-    struct entry {
-        std::string_view payload;
-        opcode op;
-        bool is_event;  ///< may be compressed
-    };
-
-    client_outbox(std::size_t max_bytes, std::size_t max_unconnected) noexcept
-        : max_bytes_(max_bytes), max_unconnected_(max_unconnected)
-    {
-    }
-
-    /// From any thread. `wake()` is called, in the lock, for the first message that the loop does not know of.
-    template <class Wake>
-    outcome push(entry const& message, Wake&& wake)
-    {
-        std::lock_guard const lock(mutex_);
-        if (ended_)
-            return outcome::gone;
-        std::size_t const bytes = sizeof(record) + message.payload.size();
-        if (bytes > max_bytes_ || held_bytes_ > max_bytes_ - bytes || (!connected_ && held_count_ >= max_unconnected_))
-            return outcome::over_budget;
-        record const head{message.payload.size(), message.op, message.is_event};
-        incoming_.append(reinterpret_cast<char const*>(&head), sizeof head);
-        incoming_.append(message.payload);
-        held_bytes_ += bytes;
-        ++held_count_;
-        if (!woken_) {
-            woken_ = true;
-            wake();
-        }
-        return outcome::queued;
-    }
-    /// Calls `wake()` in the lock, unless the outbox has ended.
-    template <class Wake>
-    void signal(Wake&& wake)
-    {
-        std::lock_guard const lock(mutex_);
-        if (!ended_)
-            wake();
-    }
-    /// Nothing is taken, and nobody woken, from now on.
-    void end()
-    {
-        std::lock_guard const lock(mutex_);
-        ended_ = true;
-    }
-    [[nodiscard]] std::size_t queued_bytes() const
-    {
-        std::lock_guard const lock(mutex_);
-        return held_bytes_;
-    }
-    [[nodiscard]] std::size_t queued_messages() const
-    {
-        std::lock_guard const lock(mutex_);
-        return held_count_;
-    }
-
-    // The rest is for the loop's thread.
-
-    /// Whether a connection takes messages. Without one, what was handed out and not settled is to be sent again.
-    void set_connected(bool connected)
-    {
-        std::lock_guard const lock(mutex_);
-        connected_ = connected;
-        handed_out_ = settled_;
-        forget_under_way();
-    }
-    /// Appends messages to `wire`, which is empty or holds what does not come from here, as `encode(wire, entry)` does,
-    /// until `enough_bytes` are there. Everything handed out before is settled. To be called until nothing comes: only
-    /// then does the next message wake the loop.
-    template <class Encode>
-    void fill(byte_buffer& wire, std::size_t enough_bytes, Encode&& encode)
-    {
-        if (handed_out_ == taken_.size()) {
-            taken_.clear();
-            handed_out_ = settled_ = 0;
-            std::lock_guard const lock(mutex_);
-            taken_.swap(incoming_);
-            woken_ = false;
-        }
-        while (handed_out_ < taken_.size() && wire.size() < enough_bytes) {
-            record head;
-            std::memcpy(&head, taken_.data() + handed_out_, sizeof head);
-            encode(wire, entry{{taken_.data() + handed_out_ + sizeof head, head.bytes}, head.op, head.is_event});
-            handed_out_ += sizeof head + head.bytes;
-            under_way_.push_back({wire.size(), handed_out_});
-        }
-    }
-    /// The transport has taken the first `written` bytes of `wire`.
-    void settle(std::size_t written)
-    {
-        std::size_t count = 0;
-        std::size_t const before = settled_;
-        while (first_ != under_way_.size() && under_way_[first_].wire_end <= written) {
-            settled_ = under_way_[first_++].taken_end;
-            ++count;
-        }
-        if (count == 0)
-            return;
-        if (first_ == under_way_.size())
-            forget_under_way();
-        std::lock_guard const lock(mutex_);
-        held_bytes_ -= settled_ - before;
-        held_count_ -= count;
-    }
-
-private:
-    struct record {
-        std::size_t bytes;
-        opcode op;
-        bool is_event;
-    };
-    struct mark {
-        std::size_t wire_end;
-        std::size_t taken_end;
-    };
-
-    void forget_under_way() noexcept
-    {
-        under_way_.clear();
-        first_ = 0;
-    }
-
-    std::size_t const max_bytes_;
-    std::size_t const max_unconnected_;
-    mutable std::mutex mutex_;
-    byte_buffer incoming_;
-    std::size_t held_bytes_ = 0;
-    std::size_t held_count_ = 0;
-    bool connected_ = false;
-    bool ended_ = false;
-    bool woken_ = false;
-
-    byte_buffer taken_;
-    std::size_t settled_ = 0;     // of taken_: the transport has it
-    std::size_t handed_out_ = 0;  // of taken_: encoded into the wire buffer
-    std::vector<mark> under_way_;
-    std::size_t first_ = 0;  // of under_way_: those before it are settled
-};
-
-}  // namespace polycast::inline v0::detail
-
-// ---- polycast/session/client_wire.hpp ----
-
-namespace polycast::inline v0::detail {
-
-/// Appends a whole message as a client sends it: masked with `key`, which is fresh (RFC 6455 §5.3).
-inline void append_masked(byte_buffer& out, opcode op, std::string_view payload, masking_key key)
-{
-    frame_header const header{.op = op, .masked = true, .key = key, .payload_bytes = payload.size()};
-    char* const at = out.prepare(max_header_bytes + payload.size());
-    std::size_t const header_bytes = encode_header(at, header);
-    mask_copy(at + header_bytes, payload, key);
-    out.commit(header_bytes + payload.size());
-}
-
-/// The bytes that a client's connection is about to take: what goes first (control, `$open`), then queued messages, a
-/// good write at a time. Nothing here outlives the connection.
-class client_wire {
-public:
-    /// Where to append what goes before queued messages, at the next frame boundary.
-    [[nodiscard]] byte_buffer& first() noexcept { return first_; }
-
-    /// What is to be written; empty: fill it.
-    [[nodiscard]] std::span<char const> rest() const noexcept
-    {
-        return {bytes_.data() + written_, bytes_.size() - written_};
-    }
-    /// The transport took `count` bytes; returns how many of this filling it has now.
-    std::size_t take(std::size_t count) noexcept { return written_ += count; }
-
-    /// When `rest()` is empty: begins anew with what goes first, and lets `more(bytes)` append to it.
-    template <class More>
-    void fill(More&& more)
-    {
-        bytes_.clear();
-        written_ = 0;
-        bytes_.swap(first_);
-        more(bytes_);
-    }
-    void clear() noexcept
-    {
-        first_.clear();
-        bytes_.clear();
-        written_ = 0;
-    }
-
-private:
-    byte_buffer first_;
-    byte_buffer bytes_;
-    std::size_t written_ = 0;
-};
-
-/// Knows when a quiet connection is to be pinged, and when it is dead. Has no clock of its own.
-class client_pulse {
-public:
-    using time_point = std::chrono::steady_clock::time_point;
-    enum class verdict : std::uint8_t { well, ping, dead };
-
-    void begin(time_point now) noexcept { heard_ = pinged_ = now; }
-    void heard(time_point now) noexcept { heard_ = now; }
-
-    /// When to look again; nothing if neither a ping nor an end is ever due.
-    [[nodiscard]] std::optional<std::chrono::nanoseconds> next(client_heartbeat const& options, time_point now) const
-    {
-        bool const pings = options.interval.count() != 0;
-        bool const ends = options.timeout.count() != 0;
-        if (!pings && !ends)
-            return {};
-        std::chrono::nanoseconds const ping = pinged_ + options.interval - now;
-        std::chrono::nanoseconds const end = heard_ + options.timeout - now;
-        std::chrono::nanoseconds const due = pings && (!ends || ping < end) ? ping : end;
-        std::chrono::nanoseconds const soonest = std::chrono::milliseconds{1};
-        return due < soonest ? soonest : due;
-    }
-    [[nodiscard]] verdict look(client_heartbeat const& options, time_point now)
-    {
-        using namespace std::chrono_literals;
-        if (options.timeout != 0ms && now - heard_ >= options.timeout)
-            return verdict::dead;
-        if (options.interval == 0ms || now - pinged_ < options.interval)
-            return verdict::well;
-        pinged_ = now;
-        return verdict::ping;
-    }
-
-private:
-    time_point heard_{};
-    time_point pinged_{};
-};
-
-}  // namespace polycast::inline v0::detail
-
 // ---- polycast/detail/intrusive_ptr.hpp ----
 
 namespace polycast::inline v0::detail {
@@ -6209,12 +6782,13 @@ using frame_ref = detail::intrusive_ptr<shared_frame>;
 /// shared by every outbox that holds a reference. Nothing of one receiver is inside. Any thread may hold and drop one.
 class shared_frame {
 public:
-    /// A whole message (FIN set), unmasked as a server sends it. Allocates once, copies `payload` once.
-    [[nodiscard]] static frame_ref message(opcode op, std::string_view payload)
+    /// A whole message (FIN set), unmasked as a server sends it. Allocates once, copies `payload` once. `rsv1` marks a
+    /// payload that permessage-deflate compressed (RFC 7692 §6).
+    [[nodiscard]] static frame_ref message(opcode op, std::string_view payload, bool rsv1 = false)
     {
         auto const header = encoded_header_bytes(payload.size(), false);
         shared_frame* const f = make(header + payload.size());
-        encode_header(f->bytes(), {.op = op, .payload_bytes = payload.size()});
+        encode_header(f->bytes(), {.op = op, .rsv1 = rsv1, .payload_bytes = payload.size()});
         if (!payload.empty())
             std::memcpy(f->bytes() + header, payload.data(), payload.size());
         f->header_bytes_ = static_cast<std::uint8_t>(header);
@@ -6735,6 +7309,11 @@ struct inbound;
 template <class Shard>
 struct keepalive;
 
+/// Where a session keeps what its compression remembers: nowhere, or behind a pointer that is set if it was agreed.
+template <class Compression>
+using context_of = std::conditional_t<Compression::keeps_context, std::unique_ptr<typename Compression::context>,
+                                      compression::no_context>;
+
 enum class phase : std::uint8_t {
     handshake,  ///< the request is being read
     greeting,   ///< a subprotocol was agreed: nothing is sent before the client's first message (WIRE)
@@ -6817,6 +7396,12 @@ public:
     /// Empty for a connection whose user is not known.
     [[nodiscard]] std::string_view user() const noexcept { return user_; }
     [[nodiscard]] std::string address() const { return stream_.peer_address(); }
+    /// Whom the peer's certificate proves it to be (`tls::stream::peer_certificate_subject`); empty if it has none.
+    [[nodiscard]] std::string peer_name() const
+        requires C::transport::secure
+    {
+        return stream_.peer_certificate_subject();
+    }
     [[nodiscard]] bool is_open() const noexcept { return phase_ == detail::phase::open; }
     [[nodiscard]] session_record const& record() const noexcept { return record_; }
     /// Bytes that wait to be written.
@@ -6857,6 +7442,7 @@ private:
     stream stream_;
     outbox box_{};
     assembler<role::server> assembler_{};
+    [[no_unique_address]] detail::context_of<typename C::compression> context_{};  ///< of `deflate<dedicated>`
     std::unique_ptr<std::string> head_{};  ///< of the request, while incomplete; then the reason of our close
     std::string user_{};
     session_record record_{};
@@ -6869,220 +7455,987 @@ private:
 
 }  // namespace polycast::inline v0
 
-// ---- polycast/session/tokens.hpp ----
+// ---- polycast/session/client_closing.hpp ----
 
 namespace polycast::inline v0::detail {
 
-/// The subprotocol token of a serializer and compression (WIRE), made by the compiler.
-template <class Serializer, class Suffix>
-struct subprotocol {
-    static constexpr std::string_view version = "polycast.v1.";
-    static constexpr std::size_t size = version.size() + Serializer::name.size() + Suffix::text.size();
-    static constexpr std::array<char, size> bytes = [] {
-        std::array<char, size> out{};
-        std::size_t at = 0;
-        for (std::string_view const part : {version, std::string_view(Serializer::name), Suffix::text})
-            for (char const c : part)
-                out[at++] = c;
-        return out;
-    }();
-    static constexpr std::string_view value{bytes.data(), size};
-};
+/// How a client's connection ends: who closes, with what, until when the other end is waited for, and what comes after.
+template <class Link>
+class client_closing {
+public:
+    explicit client_closing(Link& link) : link_(link), deadline_(link.loop_) {}
 
-struct no_suffix {
-    static constexpr std::string_view text{};
-};
-template <class Compression>
-struct compression_suffix {
-    static constexpr std::string_view text = Compression::token_suffix;
-};
+    void begin_connection() noexcept { useless_ = false; }
 
-/// What a composition speaks, in the order it prefers: compressed first, since a client that offers it can read it.
-/// Nothing for the raw serializer, which has no events.
-template <class Serializer, class Compression>
-inline constexpr auto subprotocols = [] {
-    using plain = subprotocol<Serializer, no_suffix>;
-    if constexpr (Serializer::name == "raw")
-        return std::array<std::string_view, 0>{};
-    else if constexpr (Compression::compresses)
-        return std::array{subprotocol<Serializer, compression_suffix<Compression>>::value, plain::value};
-    else
-        return std::array{plain::value};
-}();
+    /// This end closes, once what is queued has been sent. `final`: and stays away.
+    void leave(close_code code, std::string_view reason, bool final)
+    {
+        begin({code, std::string(reason), false}, true, final);
+    }
+    /// The peer broke a rule (RFC 6455 §7.1.7).
+    void fail(close_code code, std::string_view reason) { begin({code, std::string(reason), false}, false, false); }
+    /// What comes from here on cannot be read, now and the next time.
+    void lacks_dictionary()
+    {
+        useless_ = true;
+        fail(close_code::unsupported_data, "the server's dictionary is not known here");
+    }
+    /// The peer's close frame.
+    void peer_closes(close_code code, std::string_view reason)
+    {
+        send_queued_first_ = false;
+        if (link_.phase_ != Link::phase::open)
+            return;
+        useless_ = code == close_code::try_again_later;  // the server is full
+        begin({code, std::string(reason), true}, false, !invites_reconnect(code));
+    }
+    /// The stream is no more, or shall be. `otherwise` is told if nobody closed.
+    void ended(close_info const& otherwise)
+    {
+        bool const closing = link_.phase_ == Link::phase::closing;
+        close_info const info = closing ? std::move(info_) : otherwise;
+        link_.disconnect();
+        link_.observer_.count(metric::closed, 1);
+        if constexpr (has_closed<typename Link::app_type, typename Link::session_type>)
+            link_.guarded([&] { link_.app_.closed(link_.session_, info); });
+        if ((closing && final_) || link_.stop_asked_ || !link_.options_.reconnect)
+            return link_.finish();
+        link_.attempts_.again(useless_);
+    }
+    void cancel() { deadline_.cancel(); }
+
+    // What is still written of a connection that closes.
+    [[nodiscard]] bool sends_queued_first() const noexcept { return send_queued_first_; }
+    [[nodiscard]] close_info const& info() const noexcept { return info_; }
+
+private:
+    /// From here to the end of the stream, which is the server's to make (RFC 6455 §7.1.1), there is a deadline.
+    void begin(close_info info, bool send_queued_first, bool final)
+    {
+        if (link_.phase_ != Link::phase::open)
+            return;
+        link_.phase_ = Link::phase::closing;
+        link_.open_ = false;
+        info_ = std::move(info);
+        send_queued_first_ = send_queued_first;
+        final_ = final;
+        deadline_.start(link_.options_.close_timeout, link_.bound([](Link& self) {
+                            self.closing_.ended({close_code::abnormal, "the close was not answered in time", false});
+                        }));
+    }
+
+    Link& link_;
+    typename Link::timer deadline_;
+    close_info info_;
+    bool send_queued_first_ = false;
+    bool final_ = false;
+    bool useless_ = false;  ///< the connection ended before it was of any use
+};
 
 }  // namespace polycast::inline v0::detail
 
-// ---- polycast/transport/policy.hpp ----
+// ---- polycast/session/client_dictionary.hpp ----
 
-namespace polycast::inline v0::transport {
+namespace polycast::inline v0::detail {
 
-/// Where a server listens or a client connects: `host` is an address or (client) a name, `port` 0 lets the system choose.
-struct endpoint {
-    std::string host = "127.0.0.1";
-    std::uint16_t port = 0;
+/// Fetches the dictionary that `$hello` named, by a GET on a connection of its own, the way the first was made. Meanwhile
+/// the client's connection is not read, and what was read of it already is kept here.
+template <class Link>
+class client_dictionary {
+public:
+    explicit client_dictionary(Link& link) : link_(link), connector_(link.loop_), deadline_(link.loop_) {}
+
+    /// `url`: a path on the server that named it; another server is not asked.
+    void fetch(std::string_view id, std::string_view url)
+    {
+        if (!url.starts_with('/') || url.starts_with("//") || !is_target(url))
+            return failed();
+        id_ = id;
+        url_ = url;
+        fetching_ = true;
+        deadline_.start(link_.options_.connect_timeout,
+                        link_.bound([](Link& self) { self.dictionary_.failed(); }));
+        auto const& proxy = link_.attempts_.opening().proxy();
+        tunnelling_ = proxy.has_value();
+        connector_.connect(proxy ? polycast::transport::endpoint{proxy->host, proxy->port}
+                                 : polycast::transport::endpoint{link_.url_->host, link_.url_->port},
+                           link_.bound([](Link& self, std::error_code ec, stream&& connected) {
+                               self.dictionary_.connected(ec, std::move(connected));
+                           }));
+    }
+    [[nodiscard]] bool fetching() const noexcept { return fetching_; }
+    /// A message that came behind `$hello`: what one read brings, at most.
+    void keep(opcode op, std::span<char const> payload, bool rsv1)
+    {
+        kept_.push_back({op, rsv1, std::string(payload.data(), payload.size())});
+    }
+    void cancel()
+    {
+        fetching_ = false;
+        deadline_.cancel();
+        connector_.cancel();
+        stream_.reset();
+        kept_.clear();
+        to_send_.clear();
+        answer_.clear();
+    }
+
+private:
+    using transport = typename Link::transport;
+    using stream = typename Link::stream;
+    struct message {
+        opcode op;
+        bool rsv1;
+        std::string payload;
+    };
+
+    void connected(std::error_code ec, stream&& connected)
+    {
+        if (ec)
+            return failed();
+        stream_.emplace(std::move(connected));
+        if (tunnelling_)
+            to_send_ = make_tunnel_request(link_.url_->host, link_.url_->port,
+                                           link_.attempts_.opening().proxy()->credentials);
+        else
+            ask();
+        write();
+        if (stream_)
+            wait();
+    }
+    void ask()
+    {
+        if constexpr (transport::secure)
+            stream_->secure(link_.url_->host);
+        to_send_ = "GET " + url_ + " HTTP/1.1\r\n";
+        append_field(to_send_, "Host", link_.url_->authority);
+        append_field(to_send_, "Connection", "close");
+        for (auto const& [name, value] : link_.options_.headers)
+            append_field(to_send_, name, value);
+        if (!link_.options_.token.empty())
+            append_field(to_send_, "Authorization", "Bearer " + link_.options_.token);
+        to_send_ += "\r\n";
+    }
+    void write()
+    {
+        while (stream_ && !to_send_.empty()) {
+            std::error_code ec;
+            to_send_.erase(0, stream_->write_some(std::span<char const>(to_send_), ec));
+            if (!ec)
+                continue;
+            if (!polycast::transport::would_block(ec))
+                return failed();
+            return stream_->wait_writable(link_.bound([](Link& self, std::error_code) { self.dictionary_.write(); }));
+        }
+    }
+    void wait()
+    {
+        stream_->wait_readable(link_.bound([](Link& self, std::error_code ec) { self.dictionary_.readable(ec); }));
+    }
+    void readable(std::error_code ec)
+    {
+        if (!stream_)
+            return;
+        std::array<char, 16 * 1024> buffer;
+        std::size_t const count = ec ? 0 : stream_->read_some(buffer, ec);
+        if (ec && !polycast::transport::would_block(ec))
+            return failed();  // a whole answer has been acted on before its end
+        answer_.append(buffer.data(), count);
+        if (count != 0)
+            received();
+        if (stream_)
+            wait();
+    }
+    void received()
+    {
+        if (tunnelling_) {
+            tunnel_answer const tunnel = read_tunnel_answer(answer_);
+            if (tunnel.status == head_status::need_more)
+                return;
+            if (tunnel.error)
+                return failed();
+            tunnelling_ = false;
+            ask();
+            return write();
+        }
+        auto const head = parse_response(answer_);
+        if (head.status == head_status::need_more)
+            return;
+        std::size_t bytes = 0;
+        if (head.status == head_status::error || head.value.status() != 200 ||
+            !read_length(head.value.header("Content-Length"), bytes))
+            return failed();
+        if (answer_.size() - head.consumed_bytes >= bytes)
+            learn(std::string_view(answer_).substr(head.consumed_bytes, bytes));
+    }
+    [[nodiscard]] bool read_length(std::string_view text, std::size_t& bytes) const noexcept
+    {
+        for (char const digit : text) {
+            if (digit < '0' || digit > '9' || bytes > link_.options_.max_dictionary_bytes)
+                return false;
+            bytes = bytes * 10 + static_cast<std::size_t>(digit - '0');
+        }
+        return !text.empty() && bytes <= link_.options_.max_dictionary_bytes;
+    }
+    void learn(std::string_view bytes)
+    {
+        if (link_.codec_.learn(id_, bytes))
+            return failed();
+        auto const kept = std::exchange(kept_, {});
+        cancel();
+        for (message const& m : kept) {
+            // On the stack of no reader: each is looked at as if it had come now.
+            std::string payload = m.payload;
+            link_.reading_.again(m.op, payload, m.rsv1);
+        }
+        if (link_.stream_)
+            link_.reading_.wait();
+    }
+    void failed()
+    {
+        cancel();
+        link_.closing_.lacks_dictionary();
+        if (link_.stream_)
+            link_.reading_.wait();
+    }
+
+    Link& link_;
+    typename transport::connector connector_;
+    typename Link::timer deadline_;
+    std::optional<stream> stream_;
+    std::string id_, url_;
+    std::string to_send_;
+    std::string answer_;
+    std::vector<message> kept_;
+    bool fetching_ = false;
+    bool tunnelling_ = false;
 };
 
-/// How a listening socket is opened.
-struct listen_options {
-    bool share_port = false;  ///< several acceptors on one port, one a shard (`SO_REUSEPORT`)
-    int backlog = 4096;
+/// For a compression that has none.
+template <class Link>
+struct no_client_dictionary {
+    explicit no_client_dictionary(Link&) noexcept {}
+    [[nodiscard]] static constexpr bool fetching() noexcept { return false; }
+    static void cancel() noexcept {}
 };
 
-/// Several runs of bytes that leave in one system call, in order.
-using gather_list = std::span<std::span<char const> const>;
+}  // namespace polycast::inline v0::detail
 
-/// The most runs that `write_some` takes in one call; further ones are left for the next.
-inline constexpr std::size_t max_gather = 64;
+// ---- polycast/session/client_outbox.hpp ----
 
-namespace archetype {
-struct any_handler {
-    void operator()() const noexcept {}
-    void operator()(std::error_code) const noexcept {}
-    template <class Stream>
-    void operator()(std::error_code, Stream&&) const noexcept
+namespace polycast::inline v0::detail {
+
+/// The messages that a client has yet to send, whole and unmasked: they outlive the connection. A message leaves only
+/// when the transport has taken its last byte; what a lost connection took in part is sent again, whole, on the next.
+/// Any thread puts messages in, the loop's thread takes them out. Two buffers take turns: no allocation a message.
+class client_outbox {
+public:
+    /// A message as it is stored.
+    struct entry {
+        std::string_view payload;
+        opcode op;
+        bool is_event;  ///< may be compressed
+    };
+
+    client_outbox(std::size_t max_bytes, std::size_t max_unconnected) noexcept
+        : max_bytes_(max_bytes), max_unconnected_(max_unconnected)
     {
     }
-};
-}  // namespace archetype
 
-// Named clauses, so that a compiler prints the one that failed.
-template <class S>
-concept reads_what_is_there = requires(S& s, std::span<char> into, std::error_code& ec) {
-    { s.read_some(into, ec) } -> std::same_as<std::size_t>;
-};
-template <class S>
-concept writes_what_fits = requires(S& s, std::span<char const> one, gather_list many, std::error_code& ec) {
-    { s.write_some(one, ec) } -> std::same_as<std::size_t>;
-    { s.write_some(many, ec) } -> std::same_as<std::size_t>;
-};
-template <class S>
-concept waits_for_readiness = requires(S& s) {
-    s.wait_readable(archetype::any_handler{});
-    s.wait_writable(archetype::any_handler{});
-};
-template <class S>
-concept ends = requires(S& s) {
-    s.shutdown_send();
-    s.close();
-    { s.is_open() } -> std::same_as<bool>;
-    { s.peer_address() } -> std::same_as<std::string>;
-};
-template <class S>
-concept stream = std::movable<S> && reads_what_is_there<S> && writes_what_fits<S> && waits_for_readiness<S> && ends<S>;
+    /// From any thread. `wake()` is called, in the lock, for the first message that the loop does not know of.
+    template <class Wake>
+    outcome push(entry const& message, Wake&& wake)
+    {
+        std::lock_guard const lock(mutex_);
+        if (ended_)
+            return outcome::gone;
+        std::size_t const bytes = sizeof(record) + message.payload.size();
+        if (bytes > max_bytes_ || held_bytes_ > max_bytes_ - bytes || (!connected_ && held_count_ >= max_unconnected_))
+            return outcome::over_budget;
+        record const head{message.payload.size(), message.op, message.is_event};
+        incoming_.append(reinterpret_cast<char const*>(&head), sizeof head);
+        incoming_.append(message.payload);
+        held_bytes_ += bytes;
+        ++held_count_;
+        if (!woken_) {
+            woken_ = true;
+            wake();
+        }
+        return outcome::queued;
+    }
+    /// Calls `wake()` in the lock, unless the outbox has ended.
+    template <class Wake>
+    void signal(Wake&& wake)
+    {
+        std::lock_guard const lock(mutex_);
+        if (!ended_)
+            wake();
+    }
+    /// Nothing is taken, and nobody woken, from now on.
+    void end()
+    {
+        std::lock_guard const lock(mutex_);
+        ended_ = true;
+    }
+    [[nodiscard]] std::size_t queued_bytes() const
+    {
+        std::lock_guard const lock(mutex_);
+        return held_bytes_;
+    }
+    [[nodiscard]] std::size_t queued_messages() const
+    {
+        std::lock_guard const lock(mutex_);
+        return held_count_;
+    }
 
-template <class L>
-concept runs_handlers = requires(L& l) {
-    l.post(archetype::any_handler{});
-    l.run();
-    l.stop();
-};
-template <class L>
-concept tells_time_and_chance = requires(L& l) {
-    { l.now() } -> std::same_as<std::chrono::steady_clock::time_point>;
-    { l.wall_now() } -> std::same_as<std::chrono::system_clock::time_point>;
-    { l.random() } -> std::same_as<std::uint64_t>;
-};
-template <class T>
-concept tells_calendar_time = requires(T const& t) {
-    { t.wall_now() } -> std::same_as<std::chrono::system_clock::time_point>;
-};
-template <class T>
-concept has_timer = requires(typename T::timer& t) {
-    requires std::constructible_from<typename T::timer, typename T::loop&>;
-    t.start(std::chrono::nanoseconds{}, archetype::any_handler{});
-    t.cancel();
-};
-template <class T>
-concept has_notifier = requires(typename T::notifier& n) {
-    requires std::constructible_from<typename T::notifier, typename T::loop&>;
-    n.wait(archetype::any_handler{});
-    n.notify();
-};
-template <class T>
-concept has_acceptor = requires(typename T::acceptor& a, endpoint const& at, listen_options o, std::error_code& ec) {
-    requires std::constructible_from<typename T::acceptor, typename T::loop&>;
-    a.listen(at, o, ec);
-    a.accept(archetype::any_handler{});
-    a.close();
-    { a.port() } -> std::same_as<std::uint16_t>;
-};
-template <class T>
-concept has_connector = requires(typename T::connector& c, endpoint const& to) {
-    requires std::constructible_from<typename T::connector, typename T::loop&>;
-    c.connect(to, archetype::any_handler{});
-    c.cancel();
+    // The rest is for the loop's thread.
+
+    /// Whether a connection takes messages. Without one, what was handed out and not settled is to be sent again.
+    void set_connected(bool connected)
+    {
+        std::lock_guard const lock(mutex_);
+        connected_ = connected;
+        handed_out_ = settled_;
+        forget_under_way();
+    }
+    /// Appends messages to `wire`, which is empty or holds what does not come from here, as `encode(wire, entry)` does,
+    /// until `enough_bytes` are there. Everything handed out before is settled. To be called until nothing comes: only
+    /// then does the next message wake the loop.
+    template <class Encode>
+    void fill(byte_buffer& wire, std::size_t enough_bytes, Encode&& encode)
+    {
+        if (handed_out_ == taken_.size()) {
+            taken_.clear();
+            handed_out_ = settled_ = 0;
+            std::lock_guard const lock(mutex_);
+            taken_.swap(incoming_);
+            woken_ = false;
+        }
+        while (handed_out_ < taken_.size() && wire.size() < enough_bytes) {
+            record head;
+            std::memcpy(&head, taken_.data() + handed_out_, sizeof head);
+            encode(wire, entry{{taken_.data() + handed_out_ + sizeof head, head.bytes}, head.op, head.is_event});
+            handed_out_ += sizeof head + head.bytes;
+            under_way_.push_back({wire.size(), handed_out_});
+        }
+    }
+    /// The transport has taken the first `written` bytes of `wire`.
+    void settle(std::size_t written)
+    {
+        std::size_t count = 0;
+        std::size_t const before = settled_;
+        while (first_ != under_way_.size() && under_way_[first_].wire_end <= written) {
+            settled_ = under_way_[first_++].taken_end;
+            ++count;
+        }
+        if (count == 0)
+            return;
+        if (first_ == under_way_.size())
+            forget_under_way();
+        std::lock_guard const lock(mutex_);
+        held_bytes_ -= settled_ - before;
+        held_count_ -= count;
+    }
+
+private:
+    struct record {
+        std::size_t bytes;
+        opcode op;
+        bool is_event;
+    };
+    struct mark {
+        std::size_t wire_end;
+        std::size_t taken_end;
+    };
+
+    void forget_under_way() noexcept
+    {
+        under_way_.clear();
+        first_ = 0;
+    }
+
+    std::size_t const max_bytes_;
+    std::size_t const max_unconnected_;
+    mutable std::mutex mutex_;
+    byte_buffer incoming_;
+    std::size_t held_bytes_ = 0;
+    std::size_t held_count_ = 0;
+    bool connected_ = false;
+    bool ended_ = false;
+    bool woken_ = false;
+
+    byte_buffer taken_;
+    std::size_t settled_ = 0;     // of taken_: the transport has it
+    std::size_t handed_out_ = 0;  // of taken_: encoded into the wire buffer
+    std::vector<mark> under_way_;
+    std::size_t first_ = 0;  // of under_way_: those before it are settled
 };
 
-/// The event loop, the clock, chance, and the byte streams of a program. Everything that a server or client does with
-/// time, randomness or I/O goes through here; nothing below blocks, nothing calls a handler from inside the call that
-/// was given it.
-///
-/// `T` is a value: it is copied into the server or client and each `loop` is made from it, `loop(T const&)`.
-///
-/// | Expression                     | Meaning                                                                          |
-/// |--------------------------------|----------------------------------------------------------------------------------|
-/// | `T::threaded`                  | true: a shard has a thread, `loop.launch()`, `loop.join()`; false: others turn it |
-/// | `t.wall_now()`                 | calendar time of a `T`; from any thread                                          |
-/// | `loop.post(f)`                 | calls `f()` once on the loop, after what is ready now; from any thread            |
-/// | `loop.run()`, `loop.stop()`    | handles until stopped; `stop` from any thread                                     |
-/// | `loop.now()`                   | steady time                                                                      |
-/// | `loop.wall_now()`              | calendar time; from any thread                                                   |
-/// | `loop.random()`                | 64 bits, unpredictable to a peer (simulation: from the seed)                     |
-/// | `stream.read_some(span, ec)`   | bytes read; 0 with `would_block`, 0 with another error at the end of stream   |
-/// | `stream.write_some(…, ec)`     | bytes taken; 0 with `would_block`; no `SIGPIPE`                                   |
-/// | `stream.wait_readable(h)`      | `h(error_code)` once readable or at end; one wait at a time                      |
-/// | `stream.wait_writable(h)`      | likewise; an error means that the stream was closed                              |
-/// | `stream.shutdown_send()`       | the peer reads end of stream after what was written                              |
-/// | `stream.close()`               | ends both ways; pending waits complete with an error; may be repeated            |
-/// | `timer.start(d, h)`            | `h()` after `d`; starting again or `cancel()` forgets the earlier `h`             |
-/// | `notifier.notify()`            | from any thread: `h()` of `notifier.wait(h)` runs on the loop; calls may merge    |
-/// | `acceptor.listen(at, o, ec)`   | opens, binds and listens; `acceptor.port()` then tells the real port             |
-/// | `acceptor.accept(h)`           | `h(error_code, stream)` for the next connection                                  |
-/// | `connector.connect(to, h)`     | `h(error_code, stream)`; resolves a name where there are names                   |
-///
-/// Errors are `std::errc` values or the system's. `would_block` is tested with `transport::would_block(ec)`.
-/// Thread rule: everything on the loop's own thread, but where the table says any thread.
-/// Models: `tcp` (default), `simulated` (null: a deterministic network on a virtual clock).
-}  // namespace polycast::inline v0::transport
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/client_wire.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// Appends a whole message as a client sends it: masked with `key`, which is fresh (RFC 6455 §5.3). `rsv1`: compressed.
+inline void append_masked(byte_buffer& out, opcode op, std::string_view payload, masking_key key, bool rsv1 = false)
+{
+    frame_header const header{.op = op, .rsv1 = rsv1, .masked = true, .key = key, .payload_bytes = payload.size()};
+    char* const at = out.prepare(max_header_bytes + payload.size());
+    std::size_t const header_bytes = encode_header(at, header);
+    mask_copy(at + header_bytes, payload, key);
+    out.commit(header_bytes + payload.size());
+}
+
+/// The bytes that a client's connection is about to take: what goes first (control, `$open`), then queued messages, a
+/// good write at a time. Nothing here outlives the connection.
+class client_wire {
+public:
+    /// Where to append what goes before queued messages, at the next frame boundary.
+    [[nodiscard]] byte_buffer& first() noexcept { return first_; }
+
+    /// What is to be written; empty: fill it.
+    [[nodiscard]] std::span<char const> rest() const noexcept
+    {
+        return {bytes_.data() + written_, bytes_.size() - written_};
+    }
+    /// The transport took `count` bytes; returns how many of this filling it has now.
+    std::size_t take(std::size_t count) noexcept { return written_ += count; }
+
+    /// When `rest()` is empty: begins anew with what goes first, and lets `more(bytes)` append to it.
+    template <class More>
+    void fill(More&& more)
+    {
+        bytes_.clear();
+        written_ = 0;
+        bytes_.swap(first_);
+        more(bytes_);
+    }
+    void clear() noexcept
+    {
+        first_.clear();
+        bytes_.clear();
+        written_ = 0;
+    }
+
+private:
+    byte_buffer first_;
+    byte_buffer bytes_;
+    std::size_t written_ = 0;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/client_output.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// What a client's connection writes, a good write at a time and only as fast as the transport takes it.
+template <class Link>
+class client_output {
+public:
+    explicit client_output(Link& link) noexcept : link_(link) {}
+
+    /// The connection is new, or gone.
+    void clear() noexcept
+    {
+        wire_.clear();
+        pong_.reset();
+        blocked_ = close_sent_ = false;
+    }
+    /// Whether the transport has taken all that was to be written.
+    [[nodiscard]] bool idle() const noexcept { return wire_.rest().empty(); }
+
+    /// Bytes of the opening handshake, when idle: nothing else is written before it is answered.
+    void handshake(std::string_view bytes)
+    {
+        wire_.fill([&](byte_buffer& out) { out.append(bytes); });
+    }
+    /// Goes before what is queued.
+    void first(std::string_view payload, opcode op) { append_message(wire_.first(), {payload, op, true}); }
+    void ping() { wire_.first().append(ping_frame({}, link_.fresh_key()).view()); }
+    /// RFC 6455 §5.5.3: who has not yet answered earlier pings "MAY elect to send a Pong frame for only the most recently
+    /// processed Ping frame". A server that pings and does not read makes this end hold no more than that.
+    void pong(std::string_view payload)
+    {
+        control_frame const answer = pong_frame(payload, link_.fresh_key());
+        if (!pong_ && wire_.first().size() < max_waiting_bytes)
+            wire_.first().append(answer.view());
+        else
+            pong_ = answer;
+    }
+
+    /// Writes until the transport takes no more or nothing is left.
+    void flush()
+    {
+        while (link_.stream_ && !blocked_) {
+            if (wire_.rest().empty())
+                fill();
+            if (wire_.rest().empty())
+                return;
+            std::error_code ec;
+            std::size_t const count = link_.stream_->write_some(wire_.rest(), ec);
+            if (ec) {
+                // A failed write says less than what may still be read, a close frame for instance: reading ends it.
+                blocked_ = true;
+                if (transport::would_block(ec))
+                    link_.stream_->wait_writable(
+                        link_.bound([](Link& self, std::error_code) { self.output_.blocked_ = false; }));
+                return;
+            }
+            link_.observer_.count(metric::writes, 1);
+            link_.observer_.count(metric::bytes_out, count);
+            link_.outbox_.settle(wire_.take(count));
+        }
+    }
+
+private:
+    static constexpr std::size_t enough_bytes = 64 * 1024;  // a write
+    static constexpr std::size_t max_waiting_bytes = 16 * 1024;
+
+    void append_message(byte_buffer& out, client_outbox::entry const& message)
+    {
+        auto const packed = link_.codec_.pack(message.op, message.payload, message.is_event);
+        link_.observer_.count(metric::messages_out, 1);
+        if (packed.compressed)
+            link_.observer_.count(metric::compressions, 1);
+        append_masked(out, packed.op, packed.payload, link_.fresh_key(), packed.rsv1);
+        link_.codec_.settle();
+    }
+    /// What is next: nothing before the upgrade is answered and after our close frame.
+    void fill()
+    {
+        wire_.fill([this](byte_buffer& bytes) {
+            if (link_.phase_ == Link::phase::upgrading || close_sent_)
+                return bytes.clear();
+            if (pong_) {
+                bytes.append(pong_->view());
+                pong_.reset();
+            }
+            if (link_.phase_ == Link::phase::open || link_.closing_.sends_queued_first())
+                link_.outbox_.fill(bytes, enough_bytes, [this](byte_buffer& out, client_outbox::entry const& next) {
+                    append_message(out, next);
+                });
+            if (link_.phase_ == Link::phase::closing && bytes.empty()) {
+                bytes.append(close_frame(link_.closing_.info().code, link_.closing_.info().reason, link_.fresh_key()).view());
+                close_sent_ = true;
+            }
+        });
+    }
+
+    Link& link_;
+    client_wire wire_;
+    std::optional<control_frame> pong_{};  ///< the newest, where there is no room for all
+    bool blocked_ = false;                 ///< the transport takes nothing now
+    bool close_sent_ = false;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/client_pulse.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// Knows when a quiet connection is to be pinged, and when it is dead. Has no clock of its own.
+class client_pulse {
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+    enum class verdict : std::uint8_t { well, ping, dead };
+
+    void begin(time_point now) noexcept { heard_ = pinged_ = now; }
+    void heard(time_point now) noexcept { heard_ = now; }
+
+    /// When to look again; nothing if neither a ping nor an end is ever due.
+    [[nodiscard]] std::optional<std::chrono::nanoseconds> next(client_heartbeat const& options, time_point now) const
+    {
+        bool const pings = options.interval.count() != 0;
+        bool const ends = options.timeout.count() != 0;
+        if (!pings && !ends)
+            return {};
+        std::chrono::nanoseconds const ping = pinged_ + options.interval - now;
+        std::chrono::nanoseconds const end = heard_ + options.timeout - now;
+        std::chrono::nanoseconds const due = pings && (!ends || ping < end) ? ping : end;
+        std::chrono::nanoseconds const soonest = std::chrono::milliseconds{1};
+        return due < soonest ? soonest : due;
+    }
+    [[nodiscard]] verdict look(client_heartbeat const& options, time_point now)
+    {
+        using namespace std::chrono_literals;
+        if (options.timeout != 0ms && now - heard_ >= options.timeout)
+            return verdict::dead;
+        if (options.interval == 0ms || now - pinged_ < options.interval)
+            return verdict::well;
+        pinged_ = now;
+        return verdict::ping;
+    }
+
+private:
+    time_point heard_{};
+    time_point pinged_{};
+};
+
+/// Looks after the pulse of a client's connection.
+template <class Link>
+class client_heart {
+public:
+    explicit client_heart(Link& link) : link_(link), timer_(link.loop_) {}
+
+    void begin()
+    {
+        pulse_.begin(link_.loop_.now());
+        beat();
+    }
+    void heard() noexcept { pulse_.heard(link_.loop_.now()); }
+    void stop() { timer_.cancel(); }
+
+private:
+    void beat()
+    {
+        if (auto const due = pulse_.next(link_.options_.heartbeat, link_.loop_.now()))
+            timer_.start(*due, link_.bound([](Link& self) { self.heart_.look(); }));
+    }
+    void look()
+    {
+        switch (pulse_.look(link_.options_.heartbeat, link_.loop_.now())) {
+        case client_pulse::verdict::well: break;
+        case client_pulse::verdict::dead:
+            link_.observer_.count(metric::stale, 1);
+            return link_.closing_.ended({close_code::abnormal, "the server fell silent", false});
+        case client_pulse::verdict::ping:
+            if (link_.phase_ != Link::phase::open)
+                break;
+            link_.observer_.count(metric::pings, 1);
+            link_.output_.ping();
+        }
+        beat();
+    }
+
+    Link& link_;
+    typename Link::timer timer_;
+    client_pulse pulse_;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/event/dispatch.hpp ----
 
 namespace polycast::inline v0 {
 
-template <class T>
-concept transport_policy =
-    policy_on<T, transport_axis> && std::copy_constructible<T> && transport::tells_calendar_time<T> && transport::stream<typename T::stream> &&
-    transport::runs_handlers<typename T::loop> && transport::tells_time_and_chance<typename T::loop> &&
-    transport::has_timer<T> && transport::has_notifier<T> && transport::has_acceptor<T> && transport::has_connector<T>;
+namespace detail {
 
-namespace transport {
-/// True for the error of a non-blocking call that has to wait.
-[[nodiscard]] inline bool would_block(std::error_code ec) noexcept
+template <class App, class Session, class E>
+concept handles_with_envelope = requires(App& app, Session& session, E const& event, envelope const& around) {
+    app.on(session, event, around);
+};
+template <class App, class Session, class E>
+concept handles_alone = requires(App& app, Session& session, E const& event) { app.on(session, event); };
+template <class App, class Session, class E>
+concept handles = handles_with_envelope<App, Session, E> || handles_alone<App, Session, E>;
+template <class App, class Session>
+concept catches_unknown = requires(App& app, Session& session, envelope const& around) {
+    app.on_unknown(session, around);
+};
+
+/// Instantiated once per event, so that the compiler's note names it.
+template <class App, class Session, class E>
+struct checked_handler {
+    static_assert(handles<App, Session, E>,
+                  "polycast: the application accepts an event but has no `on(session, event)` for it.");
+    static constexpr bool ok = handles<App, Session, E>;
+};
+
+/// The visitor that hands decoded events to the application's overloads.
+template <class App, class Session, class Reply>
+class dispatcher {
+public:
+    dispatcher(App& app, Session& session, Reply& reply) noexcept : app_(app), session_(session), reply_(reply) {}
+
+    template <class E>
+    void event(envelope const& around, E&& received)
+    {
+        using type = std::remove_cvref_t<E>;
+        if constexpr (std::same_as<type, message> && !handles<App, Session, type>) {
+            reply_.unknown_type(around);
+        } else if constexpr (checked_handler<App, Session, type>::ok) {
+            guarded(around, [&]() -> decltype(auto) {
+                if constexpr (handles_with_envelope<App, Session, type>)
+                    return app_.on(session_, std::as_const(received), around);
+                else
+                    return app_.on(session_, std::as_const(received));
+            });
+        }
+    }
+    void unknown(envelope const& around)
+    {
+        if constexpr (catches_unknown<App, Session>)
+            guarded(around, [&] { app_.on_unknown(session_, around); });
+        else
+            reply_.unknown_type(around);
+    }
+    void control(envelope const& around) { reply_.control(around); }
+    void error(envelope const& around, decode_error const& what) { reply_.bad(around, what); }
+
+    [[nodiscard]] bool stopped() const
+    {
+        if constexpr (requires(Reply const& r) { { r.stopped() } -> std::convertible_to<bool>; })
+            return std::as_const(reply_).stopped();
+        else
+            return false;
+    }
+
+private:
+    /// Runs a handler. What it throws goes no further; `reply.threw` may look at `std::current_exception()`.
+    template <class Handler>
+    void guarded(envelope const& around, Handler&& handler)
+    {
+        using result = std::invoke_result_t<Handler&>;
+        try {
+            if constexpr (std::is_void_v<result>) {
+                handler();
+            } else if constexpr (requires(result&& value) { reply_.handled(around, std::forward<result>(value)); }) {
+                return reply_.handled(around, handler());
+            } else {
+                (void)handler();
+            }
+        } catch (...) {
+            return reply_.threw(around);
+        }
+        reply_.handled(around);
+    }
+
+    App& app_;
+    Session& session_;
+    Reply& reply_;
+};
+
+}  // namespace detail
+
+/// Decodes a payload and calls the application for each event in it, in order: `app.on(session, event, envelope)` where
+/// there is such an overload, else `app.on(session, event)`; `app.on_unknown(session, envelope)` for a type that is not
+/// in `App::accepts`. Call on the session's shard.
+///
+/// | Expression                          | When                                                                       |
+/// |-------------------------------------|----------------------------------------------------------------------------|
+/// | `reply.handled(envelope)`           | a handler returned                                                         |
+/// | `reply.handled(envelope, result)`   | instead, where it exists and the handler returned a value                  |
+/// | `reply.threw(envelope)`             | a handler threw; called inside the catch                                   |
+/// | `reply.unknown_type(envelope)`      | no such event, and no `on_unknown`                                         |
+/// | `reply.bad(envelope, decode_error)` | refused by the serializer; the envelope has what was read before the fault |
+/// | `reply.control(envelope)`           | the type begins with `$`                                                   |
+/// | `reply.stopped()`                   | optional: true ends the payload, say because the session was closed        |
+template <class Serializer, class App, class Session, class Reply>
+void dispatch(App& app, Session& session, std::span<char> payload, decode_limits const& limits, Reply& reply)
 {
-    return ec == std::errc::operation_would_block || ec == std::errc::resource_unavailable_try_again;
+    detail::dispatcher<App, Session, Reply> visitor(app, session, reply);
+    Serializer::template decode<accepted_events<App>>(payload, limits, visitor);
 }
-}  // namespace transport
+
+/// Hands a message without envelope to `app.on(session, message)`; else `reply.unknown_type`. For frames that the
+/// serializer does not read: binary ones under `serializer::json`.
+template <class App, class Session, class Reply>
+void dispatch_message(App& app, Session& session, message const& received, Reply& reply)
+{
+    detail::dispatcher<App, Session, Reply>(app, session, reply).event(envelope{}, message{received});
+}
 
 }  // namespace polycast::inline v0
+
+// ---- polycast/session/client_inbound.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// What the assembler and the dispatcher call for a client: messages become events.
+template <class Link>
+class client_inbound {
+public:
+    explicit client_inbound(Link& link) noexcept : link_(link) {}
+
+    // --- for the assembler ---
+
+    bool message(opcode op, std::span<char> payload, bool rsv1)
+    {
+        // After our close frame the server's messages are read for its own, and not handed on.
+        if (link_.phase_ != Link::phase::open)
+            return true;
+        if constexpr (has_dictionary<compression>)
+            if (link_.dictionary_.fetching()) {
+                link_.dictionary_.keep(op, payload, rsv1);
+                return true;
+            }
+        link_.observer_.count(metric::messages_in, 1);
+        if (std::error_code const ec = take(op, payload, rsv1))
+            link_.closing_.fail(close_code_for_content(ec), ec.message());
+        link_.codec_.settle();
+        return true;
+    }
+    bool ping(std::span<char> payload)
+    {
+        if (link_.phase_ == Link::phase::open)
+            link_.output_.pong({payload.data(), payload.size()});
+        return true;
+    }
+    bool pong(std::span<char>) { return true; }
+    void close(std::optional<close_code> code, std::string_view reason)
+    {
+        link_.closing_.peer_closes(code.value_or(close_code::no_status), reason);
+    }
+
+    // --- for the dispatcher ---
+
+    void control(envelope const& said)
+    {
+        if (said.type == "$bye" && said.reconnect_min_ms && said.reconnect_max_ms &&
+            *said.reconnect_min_ms <= *said.reconnect_max_ms && *said.reconnect_max_ms <= max_invited_delay_ms)
+            link_.attempts_.invited(std::chrono::milliseconds(*said.reconnect_min_ms),
+                                 std::chrono::milliseconds(*said.reconnect_max_ms));
+        if (said.type == "$hello" && !said.dictionary_id.empty() && !link_.codec_.use_dictionary(said.dictionary_id)) {
+            if constexpr (has_dictionary<compression>)
+                link_.dictionary_.fetch(said.dictionary_id, said.dictionary_url);
+            else
+                return link_.closing_.lacks_dictionary();
+        }
+        if constexpr (has_on_control<typename Link::app_type, typename Link::session_type>)
+            link_.guarded([&] { link_.app_.on_control(link_.session_, said); });
+    }
+    void handled(envelope const&) {}
+    void threw(envelope const&) { link_.observer_.count(metric::handler_errors, 1); }
+    void unknown_type(envelope const&) {}
+    void bad(envelope const&, decode_error const&) { link_.observer_.count(metric::bad_messages, 1); }
+    [[nodiscard]] bool stopped() const noexcept { return link_.phase_ != Link::phase::open; }
+
+private:
+    using serializer = typename Link::serializer;
+    using compression = typename Link::compression;
+    static constexpr std::uint64_t max_invited_delay_ms = 3'600'000;
+
+    /// Hands a message on, as what it is once nothing is compressed any more. What does not decompress is an error, and
+    /// the application never sees it.
+    [[nodiscard]] std::error_code take(opcode op, std::span<char> payload, bool rsv1)
+    {
+        std::size_t const most = link_.options_.max_message_bytes;
+        if (rsv1)
+            if (std::error_code const ec = link_.codec_.inflate(op, payload, most))
+                return ec;
+        bool is_events = Link::speaks_polycast && op == serializer::frame_opcode;
+        decode_limits limits;
+        limits.utf8_checked = op == opcode::text;
+        if (link_.codec_.is_packed(op)) {
+            if (std::error_code const ec = link_.codec_.unpack(payload, most))
+                return ec;
+            is_events = true;
+        }
+        if constexpr (Link::speaks_polycast)
+            if (is_events) {
+                dispatch<serializer>(link_.app_, link_.session_, payload, limits, *this);
+                return {};
+            }
+        dispatch_message(link_.app_, link_.session_, polycast::message{{payload.data(), payload.size()}, op}, *this);
+        return {};
+    }
+
+    Link& link_;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/client_reading.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// What a client's connection reads: the handshake's answer, then frames, then the end.
+template <class Link>
+class client_reading {
+public:
+    explicit client_reading(Link& link) noexcept : link_(link) {}
+
+    /// From here on frames come. `compressed`: some with RSV1.
+    void begin_frames(bool compressed)
+    {
+        assembler_ = {};
+        assembler_.set_compressed(compressed);
+    }
+    /// Reads when there is something. Once for each stream: it goes on until the end.
+    void wait()
+    {
+        link_.stream_->wait_readable(link_.bound([](Link& self, std::error_code ec) { self.reading_.readable(ec); }));
+    }
+    /// A message that was kept back.
+    void again(opcode op, std::span<char> payload, bool rsv1)
+    {
+        static_cast<void>(client_inbound<Link>{link_}.message(op, payload, rsv1));
+    }
+    void frames(std::span<char> bytes)
+    {
+        client_inbound<Link> sink{link_};
+        std::size_t const most = link_.options_.max_message_bytes;
+        if (std::error_code const ec = assembler_.consume(bytes, {most, most}, sink))
+            link_.closing_.fail(close_code_for(ec), ec.message());
+    }
+
+private:
+    void readable(std::error_code ec)
+    {
+        std::size_t const room = link_.options_.read_buffer_bytes;
+        if (!buffer_)
+            buffer_ = std::make_unique_for_overwrite<char[]>(room);
+        std::size_t count = 0;
+        if (!ec)
+            count = link_.stream_->read_some({buffer_.get(), room}, ec);
+        if (ec && !transport::would_block(ec))
+            return dropped(ec);
+        if (!ec) {
+            link_.heart_.heard();
+            link_.observer_.count(metric::bytes_in, count);
+            if (link_.phase_ == Link::phase::upgrading)
+                link_.attempts_.opening().receive({buffer_.get(), count});
+            else
+                frames({buffer_.get(), count});
+        }
+        if (link_.stream_ && !link_.dictionary_.fetching())
+            wait();
+    }
+    /// The stream has ended, or failed.
+    void dropped(std::error_code ec)
+    {
+        if (link_.phase_ == Link::phase::upgrading)
+            link_.attempts_.opening().dropped(ec);
+        else
+            link_.closing_.ended({close_code::abnormal, ec.message(), false});
+    }
+
+    Link& link_;
+    assembler<role::client> assembler_;
+    std::unique_ptr<char[]> buffer_;
+};
+
+}  // namespace polycast::inline v0::detail
 
 // ---- polycast/session/client_link.hpp ----
 
 namespace polycast::inline v0::detail {
 
-/// A client's life: connect, upgrade, exchange messages, close, wait, connect again. Handlers of the transport hold a
+/// A client's life: attempts, a connection, its end, a pause, the next attempt. What happens within one is in the parts:
+/// `client_attempts` and `client_opening`, `client_reading`, `client_output`, `client_codec`, `client_heart`,
+/// `client_closing`. Handlers of the transport hold a
 /// reference, so it outlives what is pending; each remembers the attempt it belongs to and does nothing in a later one.
 template <class App, class T, class S, class C, class D, class O>
 class client_link : public std::enable_shared_from_this<client_link<App, T, S, C, D, O>> {
 public:
     using app_type = App;
+    using transport = T;
     using serializer = S;
-    using compression = C;
     using loop = typename T::loop;
     using stream = typename T::stream;
+    using timer = typename T::timer;
+    using compression = C;
+    using codec = client_codec<S, C>;
     using session_type = client_session<client_link>;
 
+    /// Throws `std::system_error` if the compression policy cannot use its options.
     client_link(loop& l, bool owns_loop, client_options options, App app)
         : options_(std::move(options)), url_(parse_websocket_url(options_.url)), loop_(l), owns_loop_(owns_loop),
-          app_(std::move(app)), outbox_(options_.max_queued_bytes, options_.max_queued_messages), connector_(l),
-          deadline_(l), beat_(l)
+          app_(std::move(app)), outbox_(options_.max_queued_bytes, options_.max_queued_messages),
+          codec_(options_.compression)
     {
         notifier_.emplace(l);
     }
@@ -7098,8 +8451,7 @@ public:
     {
         stop_asked_ = true;
         outbox_.signal([this] { notifier_->notify(); });
-        if (!started_.exchange(true))
-            loop_.post([self = this->shared_from_this()] { self->begin(); });
+        start();
     }
     template <class Event>
     outcome emit(Event const& event)
@@ -7129,7 +8481,7 @@ public:
     {
         if (phase_ != phase::open)
             return;
-        leave({code, std::string(reason), false}, true, !invites_reconnect(code));
+        closing_.leave(code, reason, !invites_reconnect(code));
         if (in_turn() != this)
             turn([] {});
     }
@@ -7139,15 +8491,23 @@ public:
         owns_loop_ = false;
         stop_asked_ = true;
         if (phase_ == phase::open || phase_ == phase::closing)
-            ended({close_code::abnormal, "the client was destroyed", false});
+            closing_.ended({close_code::abnormal, "the client was destroyed", false});
         else
             finish();
     }
 
 private:
+    friend client_attempts<client_link>;
+    friend client_closing<client_link>;
+    friend client_dictionary<client_link>;
+    friend client_heart<client_link>;
     friend client_inbound<client_link>;
+    friend client_opening<client_link>;
+    friend client_output<client_link>;
+    friend client_reading<client_link>;
     enum class phase : std::uint8_t { idle, connecting, upgrading, open, closing, waiting, stopped };
-    static constexpr std::size_t enough_bytes = 64 * 1024;  // a write
+    static constexpr auto tokens = subprotocols<S, C>;
+    static constexpr bool speaks_polycast = !tokens.empty();
 
     static client_link*& in_turn() noexcept
     {
@@ -7163,7 +8523,7 @@ private:
             ~scope() { in_turn() = outer; }
         } const back{std::exchange(in_turn(), this)};
         f();
-        flush();
+        output_.flush();
     }
     /// A handler of this attempt.
     template <class F>
@@ -7190,17 +8550,15 @@ private:
                 notifier_->notify();
         });
     }
-
-    // --- connecting ---
+    [[nodiscard]] masking_key fresh_key() { return static_cast<masking_key>(loop_.random()); }
 
     void begin()
     {
         wait_for_word();
         if (stop_asked_)
-            return finish();
-        if (!url_ || url_->secure)
-            return give_up(handshake_error::bad_request);
-        connect();
+            finish();
+        else
+            attempts_.first();
     }
     void wait_for_word()
     {
@@ -7216,220 +8574,43 @@ private:
     void wind_up()
     {
         if (phase_ == phase::open)
-            leave({close_code::normal, {}, false}, true, true);
+            closing_.leave(close_code::normal, {}, true);
         else if (phase_ != phase::closing)
             finish();
     }
-    void connect()
-    {
-        ++attempt_;
-        phase_ = phase::connecting;
-        deadline_.start(options_.connect_timeout, bound([](client_link& self) {
-                            self.connector_.cancel();
-                            self.attempt_failed(std::make_error_code(std::errc::timed_out));
-                        }));
-        connector_.connect({url_->host, url_->port}, bound([](client_link& self, std::error_code ec, stream&& s) {
-                               if (ec)
-                                   return self.attempt_failed(ec);
-                               self.stream_.emplace(std::move(s));
-                               self.ask();
-                           }));
-    }
-    void ask()
-    {
-        offer_ = {};
-        offer_.host = url_->authority;
-        offer_.target = url_->target;
-        std::array<char, 16> nonce;
-        for (std::size_t i = 0; i < nonce.size(); i += 8) {
-            std::uint64_t const word = loop_.random();
-            std::memcpy(nonce.data() + i, &word, 8);
-        }
-        offer_.key = make_websocket_key(nonce);
-        offer_.subprotocols.assign(tokens.begin(), tokens.end());
-        offer_.headers = options_.headers;
-        if (!options_.token.empty())
-            offer_.headers.push_back({"Authorization", "Bearer " + options_.token});
-        std::string request;
-        if (std::error_code const ec = make_request(offer_, request))
-            return give_up(ec);
-        phase_ = phase::upgrading;
-        head_.clear();
-        wire_.fill([&](byte_buffer& bytes) { bytes.append(request); });
-        wait_readable();
-    }
-    void answered(std::span<char> bytes)
-    {
-        head_.append(bytes.data(), bytes.size());
-        parsed_response answer = parse_response(head_);
-        if (answer.status == head_status::need_more)
-            return;
-        std::error_code ec = answer.error;
-        if (answer.status == head_status::complete)
-            ec = verify_response(answer.value, offer_);
-        // Asking again with the same credentials would be answered the same.
-        if (ec == handshake_error::unauthorized || ec == handshake_error::forbidden)
-            return give_up(ec);
-        if (ec)
-            return attempt_failed(ec);
-        std::string frames = std::exchange(head_, {}).substr(answer.consumed_bytes);
-        subprotocol_ = answer.value.header("Sec-WebSocket-Protocol");
-        opened();
-        if (!frames.empty())
-            receive(frames);
-    }
-    void opened()
+    void opened(response const& answer)
     {
         phase_ = phase::open;
         open_ = true;
-        failures_ = 0;
-        bye_.reset();
-        compressed_ = tokens.size() > 1 && subprotocol_ == tokens.front();
-        assembler_ = {};
-        pulse_.begin(loop_.now());
-        deadline_.cancel();
+        subprotocol_ = answer.header("Sec-WebSocket-Protocol");
+        attempts_.succeeded();
+        closing_.begin_connection();
+        reading_.begin_frames(codec_.has_extension());
         outbox_.set_connected(true);
         observer_.count(metric::opened, 1);
         if constexpr (speaks_polycast)
             if (!subprotocol_.empty()) {  // WIRE: the first message of a client that offered a token
                 byte_buffer text;
                 if (!S::encode(text, envelope_head{}, control::open{}))
-                    append_message(wire_.first(), {text.view(), S::frame_opcode, true});
+                    output_.first(text.view(), S::frame_opcode);
             }
-        beat();
+        heart_.begin();
         if constexpr (has_opened<App, session_type>)
             guarded([&] { app_.opened(session_); });
-    }
-    void attempt_failed(std::error_code ec)
-    {
-        disconnect();
-        ++failures_;
-        if (stop_asked_ || (options_.max_attempts != 0 && failures_ >= options_.max_attempts) || !options_.reconnect)
-            return give_up(ec, failures_);
-        auto const delay = next_delay(failures_ - 1);
-        tell_failed(ec, failures_, delay);
-        wait(delay);
-    }
-    void give_up(std::error_code ec, unsigned failures = 1)
-    {
-        disconnect();
-        tell_failed(ec, failures, {});
-        finish();
-    }
-    void tell_failed([[maybe_unused]] std::error_code ec, [[maybe_unused]] unsigned failures,
-                     [[maybe_unused]] std::chrono::milliseconds next)
-    {
-        if constexpr (has_failed<App>)
-            guarded([&] { app_.failed(ec, failures, next); });
-    }
-    std::chrono::milliseconds next_delay(unsigned failures)
-    {
-        auto const delay = backoff_delay(options_.backoff, failures, loop_.random());
-        return delay.count() > 0 ? delay : std::chrono::milliseconds{1};
-    }
-    void wait(std::chrono::milliseconds delay)
-    {
-        phase_ = phase::waiting;
-        deadline_.start(delay, bound([](client_link& self) { self.connect(); }));
-    }
-
-    // --- reading ---
-
-    void wait_readable()
-    {
-        stream_->wait_readable(bound([](client_link& self, std::error_code ec) { self.readable(ec); }));
-    }
-    void readable(std::error_code ec)
-    {
-        if (!read_buffer_)
-            read_buffer_ = std::make_unique_for_overwrite<char[]>(options_.read_buffer_bytes);
-        std::size_t count = 0;
-        if (!ec)
-            count = stream_->read_some({read_buffer_.get(), options_.read_buffer_bytes}, ec);
-        if (ec && !transport::would_block(ec))
-            return dropped(ec);
-        if (!ec) {
-            pulse_.heard(loop_.now());
-            observer_.count(metric::bytes_in, count);
-            if (phase_ == phase::upgrading)
-                answered({read_buffer_.get(), count});
-            else
-                receive({read_buffer_.get(), count});
-        }
-        if (stream_)
-            wait_readable();
-    }
-    void receive(std::span<char> bytes)
-    {
-        client_inbound<client_link> sink{*this};
-        message_limits const limits{options_.max_message_bytes, options_.max_message_bytes};
-        if (std::error_code const ec = assembler_.consume(bytes, limits, sink))
-            leave({close_code_for(ec), ec.message(), false}, false, false);
-    }
-    /// The peer's close frame.
-    void peer_closes(close_code code, std::string_view reason)
-    {
-        send_queued_first_ = false;
-        if (phase_ == phase::open)
-            leave({code, std::string(reason), true}, false, !invites_reconnect(code));
-    }
-    /// The stream has ended, or failed.
-    void dropped(std::error_code ec)
-    {
-        if (phase_ == phase::connecting || phase_ == phase::upgrading)
-            attempt_failed(ec);
-        else
-            ended({close_code::abnormal, ec.message(), false});
-    }
-
-    // --- ending ---
-
-    /// From here to the end of the stream, which is the server's to make (RFC 6455 §7.1.1), there is a deadline.
-    void leave(close_info info, bool send_queued_first, bool final)
-    {
-        if (phase_ != phase::open)
-            return;
-        phase_ = phase::closing;
-        open_ = false;
-        info_ = std::move(info);
-        send_queued_first_ = send_queued_first;
-        final_ = final;
-        deadline_.start(options_.close_timeout, bound([](client_link& self) {
-                            self.ended({close_code::abnormal, "the close was not answered in time", false});
-                        }));
-    }
-    /// `otherwise` is told if nobody closed.
-    void ended(close_info const& otherwise)
-    {
-        close_info const info = phase_ == phase::closing ? std::move(info_) : otherwise;
-        bool const stays_ended = phase_ == phase::closing && final_;
-        disconnect();
-        observer_.count(metric::closed, 1);
-        if constexpr (has_closed<App, session_type>)
-            guarded([&] { app_.closed(session_, info); });
-        if (stays_ended || stop_asked_ || !options_.reconnect)
-            return finish();
-        // Let in and at once shown out is no success: the server is full (1013).
-        turned_away_ = info.by_peer && info.code == close_code::try_again_later ? turned_away_ + 1 : 0;
-        auto delay = next_delay(turned_away_ == 0 ? 0 : turned_away_ - 1);
-        if (bye_)
-            delay = bye_->first + std::chrono::milliseconds(
-                        loop_.random() % (static_cast<std::uint64_t>((bye_->second - bye_->first).count()) + 1));
-        wait(delay);
     }
     /// Nothing of this attempt is left, but for messages that the server has not had.
     void disconnect()
     {
         ++attempt_;
         open_ = false;
-        close_sent_ = blocked_ = false;
-        deadline_.cancel();
-        beat_.cancel();
-        connector_.cancel();
+        attempts_.cancel();
+        closing_.cancel();
+        dictionary_.cancel();
+        heart_.stop();
         if (stream_)
             stream_->close();
         stream_.reset();
-        wire_.clear();
+        output_.clear();
         outbox_.set_connected(false);
         phase_ = phase::waiting;
     }
@@ -7444,83 +8625,6 @@ private:
         if (owns_loop_)
             loop_.stop();
     }
-    void beat()
-    {
-        if (auto const due = pulse_.next(options_.heartbeat, loop_.now()))
-            beat_.start(*due, bound([](client_link& self) { self.look(); }));
-    }
-    void look()
-    {
-        switch (pulse_.look(options_.heartbeat, loop_.now())) {
-        case client_pulse::verdict::well: break;
-        case client_pulse::verdict::dead:
-            observer_.count(metric::stale, 1);
-            return ended({close_code::abnormal, "the server fell silent", false});
-        case client_pulse::verdict::ping:
-            if (phase_ != phase::open)
-                break;
-            observer_.count(metric::pings, 1);
-            wire_.first().append(ping_frame({}, fresh_key()).view());
-        }
-        beat();
-    }
-
-    // --- writing ---
-
-    [[nodiscard]] masking_key fresh_key() { return static_cast<masking_key>(loop_.random()); }
-
-    void append_message(byte_buffer& out, client_outbox::entry const& message)
-    {
-        observer_.count(metric::messages_out, 1);
-        if constexpr (C::compresses)
-            if (compressed_ && message.is_event) {
-                packed_.clear();
-                C::compress(packed_, message.payload);
-                observer_.count(metric::compressions, 1);
-                return append_masked(out, opcode::binary, packed_.view(), fresh_key());
-            }
-        append_masked(out, message.op, message.payload, fresh_key());
-    }
-    /// What is next: nothing before the upgrade is answered and after our close frame.
-    void fill()
-    {
-        wire_.fill([this](byte_buffer& bytes) {
-            if (phase_ == phase::upgrading || close_sent_)
-                return bytes.clear();
-            if (phase_ == phase::open || send_queued_first_)
-                outbox_.fill(bytes, enough_bytes, [this](byte_buffer& out, client_outbox::entry const& next) {
-                    append_message(out, next);
-                });
-            if (phase_ == phase::closing && bytes.empty()) {
-                bytes.append(close_frame(info_.code, info_.reason, fresh_key()).view());
-                close_sent_ = true;
-            }
-        });
-    }
-    void flush()
-    {
-        while (stream_ && !blocked_) {
-            if (wire_.rest().empty())
-                fill();
-            if (wire_.rest().empty())
-                return;
-            std::error_code ec;
-            std::size_t const count = stream_->write_some(wire_.rest(), ec);
-            if (ec) {
-                // A failed write says less than what may still be read, a close frame for instance: reading ends it.
-                blocked_ = true;
-                if (transport::would_block(ec))
-                    stream_->wait_writable(bound([](client_link& self, std::error_code) { self.blocked_ = false; }));
-                return;
-            }
-            observer_.count(metric::writes, 1);
-            observer_.count(metric::bytes_out, count);
-            outbox_.settle(wire_.take(count));
-        }
-    }
-
-    static constexpr auto tokens = subprotocols<S, C>;
-    static constexpr bool speaks_polycast = !tokens.empty();
 
     client_options const options_;
     std::optional<websocket_url> const url_;
@@ -7532,31 +8636,20 @@ private:
     client_outbox outbox_;
     std::atomic<bool> started_{false}, stop_asked_{false}, open_{false};
 
-    typename T::connector connector_;
-    typename T::timer deadline_;  ///< of the attempt, of the close, or until the next attempt
-    typename T::timer beat_;
+    codec codec_;
+    client_attempts<client_link> attempts_{*this};
+    client_reading<client_link> reading_{*this};
+    client_output<client_link> output_{*this};
+    client_heart<client_link> heart_{*this};
+    client_closing<client_link> closing_{*this};
+    [[no_unique_address]] std::conditional_t<has_dictionary<C>, client_dictionary<client_link>,
+                                             no_client_dictionary<client_link>> dictionary_{*this};
     std::optional<typename T::notifier> notifier_;
     std::optional<stream> stream_;
 
     phase phase_ = phase::idle;
-    bool compressed_ = false;
-    bool blocked_ = false;
-    bool close_sent_ = false;
-    bool send_queued_first_ = false;
-    bool final_ = false;
-    unsigned failures_ = 0;
-    unsigned turned_away_ = 0;  ///< closed with 1013, in a row
     std::uint64_t attempt_ = 0;
-    client_pulse pulse_;
-    std::optional<std::pair<std::chrono::milliseconds, std::chrono::milliseconds>> bye_;
-    close_info info_;
-    client_offer offer_;
     std::string subprotocol_;
-    std::string head_;
-    assembler<role::client> assembler_;
-    std::unique_ptr<char[]> read_buffer_;
-    client_wire wire_;
-    byte_buffer packed_;
 };
 
 }  // namespace polycast::inline v0::detail
@@ -7570,6 +8663,7 @@ namespace polycast::inline v0::transport {
 struct tcp {
     using policy_axis = transport_axis;
     static constexpr bool threaded = true;
+    static constexpr bool secure = false;
 
     using executor = asio::io_context::executor_type;
     using protocol = asio::ip::tcp;
@@ -7706,6 +8800,22 @@ struct tcp {
             socket_.close(ignored);
         }
         [[nodiscard]] bool is_open() const noexcept { return socket_.is_open(); }
+
+        // For a transport on top of this one.
+        [[nodiscard]] int native_handle() { return socket_.native_handle(); }
+        /// Pending waits complete with `operation_canceled`; the stream stays open.
+        void cancel_waits()
+        {
+            std::error_code ignored;
+            socket_.cancel(ignored);
+        }
+        /// `f()` soon, on the stream's loop.
+        template <class F>
+        void post(F&& f)
+        {
+            socket_.get_executor().post(std::forward<F>(f), std::allocator<void>());
+        }
+
         [[nodiscard]] std::string peer_address() const
         {
             std::error_code ec;
@@ -7973,6 +9083,14 @@ namespace polycast::inline v0 {
 /// Messages wait in a bounded queue while there is no connection and leave with the next one; a message that a lost
 /// connection took in part is sent again. What a lost connection took whole may not have reached the server
 /// (`delivery::at_most_once`).
+///
+/// What may heal is tried again, with the backoff of the options: a server that is away or full, a proxy that fails, a
+/// TLS certificate that is not trusted, has expired or is for another name (who operates the server may mend it; the
+/// application's `failed` is told the `tls_error`). Refused credentials (401, 403, a proxy's 407) and a URL that this
+/// client cannot serve end it.
+///
+/// Construction throws `std::system_error`: `invalid_argument` that lists every option that is out of range, or what the
+/// compression policy says of its own.
 template <class App, class Transport, class Serializer, class Compression, class Delivery, class Observer>
 class basic_client {
     using link = detail::client_link<App, Transport, Serializer, Compression, Delivery, Observer>;
@@ -7984,13 +9102,14 @@ public:
     /// A client with a loop of its own: call `run()`, on a thread of its own for `tcp`, or `start()` where the loop is
     /// turned by a simulated world. Destroy it when `run()` has returned.
     explicit basic_client(client_options options, App app = {}, Transport transport = {})
-        : own_(std::in_place, transport), link_(std::make_shared<link>(*own_, true, std::move(options), std::move(app)))
+        : own_(std::in_place, transport),
+          link_(std::make_shared<link>(*own_, true, checked(std::move(options)), std::move(app)))
     {
     }
     /// A client on a given loop, which outlives it; many clients may share one. Destroy it on the loop's thread, or
     /// when the loop no longer runs.
     basic_client(loop& on, client_options options, App app = {})
-        : link_(std::make_shared<link>(on, false, std::move(options), std::move(app)))
+        : link_(std::make_shared<link>(on, false, checked(std::move(options)), std::move(app)))
     {
     }
     basic_client(basic_client const&) = delete;
@@ -8033,76 +9152,196 @@ public:
     [[nodiscard]] bool stopped() const noexcept { return link_->stopped(); }
 
 private:
+    static client_options checked(client_options&& options)
+    {
+        if (auto const found = faults(options); !found.empty())
+            throw std::system_error(std::make_error_code(std::errc::invalid_argument), "polycast: client_options: " + found);
+        return std::move(options);
+    }
+
     std::optional<loop> own_;  // before the link: what is pending in it is destroyed last
     std::shared_ptr<link> link_;
 };
 
 }  // namespace polycast::inline v0
 
-// ---- polycast/compression/zstd.hpp ----
+// ---- polycast/compression/any_of.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// The one policy of a list that negotiates permessage-deflate, or none.
+template <class... Ps>
+struct extension_of {
+    static constexpr bool found = false;
+    using context = compression::no_context;
+    static constexpr bool keeps_context = false;
+};
+template <class P, class... Ps>
+struct extension_of<P, Ps...> : extension_of<Ps...> {};
+template <class P, class... Ps>
+    requires P::has_extension
+struct extension_of<P, Ps...> {
+    static constexpr bool found = true;
+    static constexpr std::size_t behind = sizeof...(Ps);
+    using policy = P;
+    using context = typename P::context;
+    static constexpr bool keeps_context = P::keeps_context;
+};
+template <class... Ps>
+struct dictionary_of {
+    static constexpr bool found = false;
+};
+template <class P, class... Ps>
+struct dictionary_of<P, Ps...> : dictionary_of<Ps...> {};
+template <class P, class... Ps>
+    requires has_dictionary<P>
+struct dictionary_of<P, Ps...> {
+    static constexpr bool found = true;
+    static constexpr std::size_t behind = sizeof...(Ps);
+};
+
+}  // namespace polycast::inline v0::detail
 
 namespace polycast::inline v0::compression {
 
-/// One zstd frame (RFC 8878) a message, under the `.zstd` subprotocol tokens. Stateless, so one encoding serves every
-/// receiver. Contexts are one a thread and level; they allocate on a thread's first message only.
-/// `Level` is zstd's: 1 (fast) to 22 (small), negative for faster still.
-template <int Level = 3>
-struct zstd {
+/// Each client gets the first of `Ps` that it can do: `any_of<zstd<3>, deflate<shared>>`. Subprotocol tokens go before
+/// the extension, and nothing is compressed twice. The forms are those of the policies one after the other.
+template <class... Ps>
+class any_of {
+    static_assert(sizeof...(Ps) != 0 && (compression_policy<Ps> && ...),
+                  "polycast: any_of takes compression policies.");
+    static_assert((std::size_t{Ps::has_extension} + ...) <= 1,
+                  "polycast: any_of takes one deflate at most: a client negotiates permessage-deflate once.");
+    static_assert(((Ps::suffixes.empty() ? 0U : 1U) + ...) <= 1,
+                  "polycast: any_of takes one zstd at most: its subprotocol token is the same for every level.");
+    using extension = detail::extension_of<Ps...>;
+    using with_dictionary = detail::dictionary_of<Ps...>;
+
+public:
     using policy_axis = compression_axis;
-    static_assert(Level != 0 && Level >= -131072 && Level <= 22, "polycast: zstd<level> takes -131072 to 22, but not 0.");
-    static constexpr std::string_view token_suffix = ".zstd";
-    static constexpr bool compresses = true;
+    using context = typename extension::context;
+    static constexpr std::size_t forms = (Ps::forms + ...);
+    static constexpr bool has_extension = extension::found;
+    static constexpr bool keeps_context = extension::keeps_context;
 
-    static void compress(detail::byte_buffer& out, std::string_view in)
+private:
+    static constexpr std::size_t suffix_count = (Ps::suffixes.size() + ...);
+    /// How many forms the policies before the `I`th have.
+    template <std::size_t I>
+    static constexpr std::uint8_t before = [] {
+        constexpr std::array<std::size_t, sizeof...(Ps)> counts{Ps::forms...};
+        std::size_t sum = 0;
+        for (std::size_t i = 0; i < I; ++i)
+            sum += counts[i];
+        return static_cast<std::uint8_t>(sum);
+    }();
+    static constexpr auto each = std::index_sequence_for<Ps...>();
+    /// Calls `f(policy index, form within it)` for the policy that has `form`; what it returns.
+    template <class Result, class F, std::size_t... I>
+    static constexpr Result in_policy(std::uint8_t form, F f, std::index_sequence<I...>)
     {
-        struct destroy {
-            void operator()(ZSTD_CCtx* c) const noexcept { ZSTD_freeCCtx(c); }
-        };
-        thread_local std::unique_ptr<ZSTD_CCtx, destroy> const context(ZSTD_createCCtx());
-        if (!context)
-            throw std::bad_alloc{};
-        auto const room = ZSTD_compressBound(in.size());
-        auto const bytes = ZSTD_compressCCtx(context.get(), out.prepare(room), room, in.data(), in.size(), Level);
-        if (ZSTD_isError(bytes))
-            throw std::bad_alloc{};  // with room for the bound and a valid level nothing else is left to fail
-        out.commit(bytes);
+        Result result{};
+        static_cast<void>(((form > before<I> && form <= before<I> + std::tuple_element_t<I, std::tuple<Ps...>>::forms
+                                ? (result = f(std::integral_constant<std::size_t, I>(),
+                                              static_cast<std::uint8_t>(form - before<I>)),
+                                   true)
+                                : false) ||
+                           ...));
+        return result;
+    }
+    template <std::size_t I>
+    using policy = std::tuple_element_t<I, std::tuple<Ps...>>;
+
+public:
+    static constexpr std::array<std::string_view, suffix_count> suffixes = [] {
+        std::array<std::string_view, suffix_count> all{};
+        [[maybe_unused]] std::size_t at = 0;
+        (
+            [&] {
+                for (std::size_t i = 0; i < Ps::suffixes.size(); ++i)
+                    all[at++] = Ps::suffixes[i];
+            }(),
+            ...);
+        return all;
+    }();
+    static constexpr auto terms = [] {
+        if constexpr (extension::found)
+            return extension::policy::terms;
+        else
+            return no_context();
+    }();
+    static constexpr std::uint8_t context_form = [] {
+        if constexpr (keeps_context)
+            return static_cast<std::uint8_t>(before<sizeof...(Ps) - 1 - extension::behind> + extension::policy::context_form);
+        else
+            return std::uint8_t{0};
+    }();
+
+    [[nodiscard]] static constexpr form_kind kind(std::uint8_t form) noexcept
+    {
+        return in_policy<form_kind>(form, [](auto i, std::uint8_t own) { return policy<i>::kind(own); }, each);
+    }
+    [[nodiscard]] static constexpr std::uint8_t form_of_suffix(std::size_t index) noexcept
+    {
+        std::uint8_t result = 0;
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            ((index < policy<I>::suffixes.size()
+                  ? (result = result != 0 ? result : static_cast<std::uint8_t>(before<I> + policy<I>::form_of_suffix(index)), 0)
+                  : 0),
+             ...);
+        }(each);
+        return result;
+    }
+    template <class Agreement, class Role>
+    [[nodiscard]] static constexpr std::uint8_t form_for(Agreement const& agreed, Role us) noexcept
+    {
+        auto const own = extension::policy::form_for(agreed, us);
+        return own == 0 ? own : static_cast<std::uint8_t>(own + before<sizeof...(Ps) - 1 - extension::behind>);
     }
 
-    [[nodiscard]] static std::error_code decompress(detail::byte_buffer& out, std::string_view in, std::size_t max_bytes)
+    explicit any_of(options const& o = {}) : policies_(Ps(o)...) {}
+
+    template <class Agreement, class Role>
+    [[nodiscard]] auto make_context(Agreement const& agreed, Role us) const
     {
-        struct destroy {
-            void operator()(ZSTD_DCtx* c) const noexcept { ZSTD_freeDCtx(c); }
-        };
-        thread_local std::unique_ptr<ZSTD_DCtx, destroy> const context(ZSTD_createDCtx());
-        if (!context)
-            throw std::bad_alloc{};
-        ZSTD_DCtx_reset(context.get(), ZSTD_reset_session_only);
-        // A frame may not ask for more window than the message may have bytes.
-        int const window = static_cast<int>(std::bit_width(max_bytes));
-        ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, window < 10 ? 10 : window > 27 ? 27 : window);
-        // The size that a frame claims is not believed: memory grows with what really comes out.
-        ZSTD_inBuffer from{in.data(), in.size(), 0};
-        std::size_t made = 0;
-        for (;;) {
-            auto const step = max_bytes - made < 16 * 1024 ? max_bytes - made + 1 : std::size_t{16 * 1024};
-            ZSTD_outBuffer to{out.prepare(step), step, 0};
-            auto const left = ZSTD_decompressStream(context.get(), &to, &from);
-            if (ZSTD_isError(left))
-                return ZSTD_getErrorCode(left) == ZSTD_error_frameParameter_windowTooLarge
-                           ? compression_error::too_large
-                           : compression_error::malformed;
-            out.commit(to.pos);
-            made += to.pos;
-            if (made > max_bytes)
-                return compression_error::too_large;
-            if (left == 0)
-                return from.pos == from.size ? std::error_code() : compression_error::malformed;
-            if (from.pos == from.size && to.pos < to.size)
-                return compression_error::malformed;  // the frame is cut short
-        }
+        return std::get<sizeof...(Ps) - 1 - extension::behind>(policies_).make_context(agreed, us);
     }
+    [[nodiscard]] bool compress(std::uint8_t form, detail::byte_buffer& out, std::string_view in) const
+    {
+        return in_policy<bool>(
+            form, [&](auto i, std::uint8_t own) { return std::get<i>(policies_).compress(own, out, in); }, each);
+    }
+    [[nodiscard]] std::error_code decompress(std::uint8_t form, detail::byte_buffer& out, std::string_view in,
+                                             std::size_t max_bytes) const
+    {
+        return in_policy<std::error_code>(
+            form, [&](auto i, std::uint8_t own) { return std::get<i>(policies_).decompress(own, out, in, max_bytes); },
+            each);
+    }
+
+    [[nodiscard]] std::uint8_t hello_form(std::uint8_t form) const noexcept
+        requires with_dictionary::found
+    {
+        constexpr auto i = sizeof...(Ps) - 1 - with_dictionary::behind;
+        bool const its = form > before<i> && form <= before<i> + policy<i>::forms;
+        return its ? static_cast<std::uint8_t>(before<i> +
+                                               std::get<i>(policies_).hello_form(static_cast<std::uint8_t>(form - before<i>)))
+                   : form;
+    }
+    [[nodiscard]] dictionary_view dictionary() const noexcept
+        requires with_dictionary::found
+    {
+        return std::get<sizeof...(Ps) - 1 - with_dictionary::behind>(policies_).dictionary();
+    }
+    [[nodiscard]] std::error_code learn(std::string_view id, std::string_view bytes)
+        requires with_dictionary::found
+    {
+        return std::get<sizeof...(Ps) - 1 - with_dictionary::behind>(policies_).learn(id, bytes);
+    }
+
+private:
+    std::tuple<Ps...> policies_;
 };
-static_assert(compression_policy<zstd<>>);
 
 }  // namespace polycast::inline v0::compression
 
@@ -8128,21 +9367,905 @@ static_assert(compression_policy<zstd<>>);
 #define POLYCAST_WITH_SIMULATION 0
 #endif
 
+// ---- polycast/compression/deflate_stream.hpp ----
+
+#if POLYCAST_WITH_ZLIB
+
+#include <cstddef>
+#include <new>
+
+#include <zlib.h>
+
+namespace polycast::inline v0::detail {
+
+/// What a sender takes off the end of a message, and a receiver puts back (RFC 7692 §7.2.1, §7.2.2).
+inline constexpr std::string_view deflate_tail("\x00\x00\xFF\xFF", 4);
+
+/// zlib counts in 32 bits.
+inline constexpr std::size_t deflate_step_bytes = std::size_t{1} << 30;
+
+/// A raw deflate stream for sending (RFC 7692 §7.2.1). 264 KiB with a window of 15 bits, 24 KiB with 9.
+class deflater {
+public:
+    /// Window bits are 9 to 15. zlib's manual of deflateInit2: "a windowBits value of 8 (a window size of 256 bytes) is
+    /// not supported."
+    deflater(int level, int window_bits)
+    {
+        // A small window needs no large hash. Below 5 the blocks become so short that their tables cost more than the
+        // window saves: text of agents was 9 % larger with 2.
+        int const memory = window_bits < 12 ? window_bits - 4 : 8;
+        if (::deflateInit2(&stream_, level, Z_DEFLATED, -window_bits, memory, Z_DEFAULT_STRATEGY) != Z_OK)
+            throw std::bad_alloc{};  // the parameters are sound
+    }
+    deflater(deflater const&) = delete;
+    ~deflater() { ::deflateEnd(&stream_); }
+
+    void forget() noexcept { ::deflateReset(&stream_); }
+
+    /// Appends the payload of a frame with RSV1 if that is smaller than `in`, which is not empty. False: `out` is as
+    /// before, and the stream has seen what the peer will not, so it must `forget()`.
+    [[nodiscard]] bool compress(byte_buffer& out, std::string_view in)
+    {
+        // With so much room left over nothing was gained. Memory comes first: a failure leaves the stream as it is.
+        std::size_t const room = in.size() + deflate_tail.size();
+        auto* const to = reinterpret_cast<Bytef*>(out.prepare(room));
+        std::size_t left = in.size();
+        std::size_t made = 0;
+        stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));
+        for (bool done = false; !done;) {
+            auto const piece = left < deflate_step_bytes ? left : deflate_step_bytes;
+            auto const step = room - made < deflate_step_bytes ? room - made : deflate_step_bytes;
+            stream_.avail_in = static_cast<uInt>(piece);
+            stream_.next_out = to + made;
+            stream_.avail_out = static_cast<uInt>(step);
+            ::deflate(&stream_, piece == left ? Z_SYNC_FLUSH : Z_NO_FLUSH);
+            left -= piece - stream_.avail_in;
+            made += step - stream_.avail_out;
+            if (made == room)
+                return false;
+            done = left == 0 && stream_.avail_out != 0;
+        }
+        out.commit(made - deflate_tail.size());
+        return true;
+    }
+
+private:
+    ::z_stream stream_{};
+};
+
+/// A raw deflate stream for receiving (RFC 7692 §7.2.2). 40 KiB with a window of 15 bits.
+class inflater {
+public:
+    /// Window bits are 9 to 15: who was told of 8 is understood with 9.
+    explicit inflater(int window_bits)
+    {
+        if (::inflateInit2(&stream_, -window_bits) != Z_OK)
+            throw std::bad_alloc{};
+    }
+    inflater(inflater const&) = delete;
+    ~inflater() { ::inflateEnd(&stream_); }
+
+    void forget() noexcept { ::inflateReset(&stream_); }
+
+    /// Appends what the payload `in` says, at most `max_bytes`: inflating stops there. `out` grows with what really comes
+    /// out, and to no more than that and a byte. After an error the stream must `forget()`, or the connection end.
+    [[nodiscard]] std::error_code decompress(byte_buffer& out, std::string_view in, std::size_t max_bytes)
+    {
+        std::size_t room = max_bytes;
+        do {
+            auto const piece = in.substr(0, deflate_step_bytes);
+            if (auto const ec = feed(out, piece, room))
+                return ec;
+            in.remove_prefix(piece.size());
+        } while (!in.empty());
+        // §7.2.3.4: a sender that cannot flush ends its last block as final; then nothing is missing.
+        if (ended_)
+            return {};
+        auto const before = room;
+        if (auto const ec = feed(out, deflate_tail, room))
+            return ec;
+        // zlib adds 128 to data_type if inflate() stopped behind the end of a block. Anywhere else, or if the tail was
+        // taken for content, the message was cut short.
+        bool const whole = ended_ || (stream_.data_type & 128) != 0;
+        return whole && room == before ? std::error_code() : compression_error::malformed;
+    }
+
+private:
+    std::error_code feed(byte_buffer& out, std::string_view in, std::size_t& room)
+    {
+        stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));
+        stream_.avail_in = static_cast<uInt>(in.size());
+        for (;;) {
+            ended_ = false;
+            // One byte more than is allowed, to see whether there is one more.
+            std::size_t const most = room < deflate_step_bytes ? room + 1 : deflate_step_bytes;
+            if (out.size() == out.capacity())
+                static_cast<void>(out.prepare(most < first_step_bytes ? most : first_step_bytes, most));
+            std::size_t const free = out.capacity() - out.size();
+            std::size_t const step = free < most ? free : most;
+            stream_.next_out = reinterpret_cast<Bytef*>(out.data() + out.size());
+            stream_.avail_out = static_cast<uInt>(step);
+            int const status = ::inflate(&stream_, Z_SYNC_FLUSH);
+            std::size_t const made = step - stream_.avail_out;
+            if (made > room)
+                return compression_error::too_large;
+            out.commit(made);
+            room -= made;
+            switch (status) {
+            case Z_STREAM_END:
+                // What follows a final block goes on with the same window, in this message or the next. The window is
+                // kept by this call only, and it costs nothing, however many final blocks a peer sends.
+                ::inflateResetKeep(&stream_);
+                ended_ = stream_.avail_in == 0;
+                if (ended_)
+                    return {};
+                break;
+            case Z_OK:
+            case Z_BUF_ERROR:  // no progress: all was read, or there is no room
+                if (stream_.avail_out != 0)
+                    return {};
+                break;
+            case Z_MEM_ERROR: throw std::bad_alloc{};
+            default: return compression_error::malformed;
+            }
+        }
+    }
+
+    static constexpr std::size_t first_step_bytes = 16 * 1024;
+    ::z_stream stream_{};
+    bool ended_ = false;  ///< the last block was final, and nothing came behind it
+};
+
+}  // namespace polycast::inline v0::detail
+
+#endif
+
+// ---- polycast/handshake/deflate_offer.hpp ----
+
+namespace polycast::inline v0 {
+
+/// What an end wants of permessage-deflate (RFC 7692 §7.1). Window bits are 9 to 15, of 2ⁿ bytes.
+struct deflate_terms {
+    bool server_no_context_takeover = false;  ///< the server forgets between messages
+    bool client_no_context_takeover = false;  ///< the client forgets between messages
+    std::uint8_t server_max_window_bits = 15;
+    std::uint8_t client_max_window_bits = 15;
+};
+
+/// What both ends agreed on.
+struct deflate_agreement {
+    bool server_no_context_takeover = false;
+    bool client_no_context_takeover = false;
+    std::uint8_t server_max_window_bits = 15;
+    std::uint8_t client_max_window_bits = 15;   ///< 8 to 15
+    bool names_server_max_window_bits = false;  ///< the offer did, so the answer does (§7.1.2.1)
+};
+
+namespace detail {
+
+/// One element of `Sec-WebSocket-Extensions` that says permessage-deflate.
+struct deflate_parameters {
+    static constexpr std::uint8_t absent = 0;
+    static constexpr std::uint8_t valueless = 1;
+
+    bool legal = true;
+    bool server_no_context_takeover = false;
+    bool client_no_context_takeover = false;
+    std::uint8_t server_max_window_bits = absent;
+    std::uint8_t client_max_window_bits = absent;  ///< `valueless` says that the client takes any (§7.1.2.2)
+};
+
+/// Takes each permessage-deflate element apart and hands it to `take(deflate_parameters const&)`.
+template <class Take>
+class deflate_reader {
+public:
+    explicit deflate_reader(Take take) : take_(take) {}
+
+    void extension(std::string_view name)
+    {
+        finish();
+        reading_ = iequal(name, "permessage-deflate");
+        now_ = {};
+        last_ = nullptr;
+    }
+    void parameter(std::string_view name)
+    {
+        if (!reading_)
+            return;
+        // RFC 7692 §7: a parameter that is unknown, repeated or has a value it may not have makes the element invalid.
+        last_ = nullptr;
+        if (name == "server_no_context_takeover")
+            flag(now_.server_no_context_takeover);
+        else if (name == "client_no_context_takeover")
+            flag(now_.client_no_context_takeover);
+        else if (name == "server_max_window_bits")
+            bits(now_.server_max_window_bits);
+        else if (name == "client_max_window_bits")
+            bits(now_.client_max_window_bits);
+        else
+            now_.legal = false;
+    }
+    void value(std::string_view text)
+    {
+        if (!reading_)
+            return;
+        bool const one = text.size() == 1 && text[0] >= '8' && text[0] <= '9';
+        bool const two = text.size() == 2 && text[0] == '1' && text[1] >= '0' && text[1] <= '5';
+        if (last_ == nullptr || (!one && !two)) {
+            now_.legal = false;
+            return;
+        }
+        *last_ = static_cast<std::uint8_t>(one ? text[0] - '0' : 10 + text[1] - '0');
+    }
+    /// After the last element.
+    void finish()
+    {
+        if (!reading_)
+            return;
+        // §7.1.2.1: server_max_window_bits is never without a value.
+        now_.legal = now_.legal && now_.server_max_window_bits != deflate_parameters::valueless;
+        take_(now_);
+        reading_ = false;
+    }
+
+private:
+    void flag(bool& on)
+    {
+        now_.legal = now_.legal && !on;
+        on = true;
+    }
+    void bits(std::uint8_t& out)
+    {
+        now_.legal = now_.legal && out == deflate_parameters::absent;
+        out = deflate_parameters::valueless;
+        last_ = &out;
+    }
+
+    Take take_;
+    deflate_parameters now_{};
+    std::uint8_t* last_ = nullptr;  ///< where the value of this parameter goes, if it may have one
+    bool reading_ = false;
+};
+
+}  // namespace detail
+
+/// Server: takes the first offer that is legal and can be met, if there is one; else the extension is not used (RFC 7692
+/// §5). `terms` are what the server insists on or is content with. `Fields` is the request, or other `http_fields`.
+template <class Fields>
+[[nodiscard]] std::optional<deflate_agreement> choose_deflate(Fields const& asked, deflate_terms const& terms)
+{
+    std::optional<deflate_agreement> chosen;
+    auto const take = [&](detail::deflate_parameters const& offer) {
+        if (chosen || !offer.legal)
+            return;
+        deflate_agreement a;
+        // §7.1.1: what is asked for must be confirmed; a server may forget, or ask the client to, on its own.
+        a.server_no_context_takeover = offer.server_no_context_takeover || terms.server_no_context_takeover;
+        a.client_no_context_takeover = offer.client_no_context_takeover || terms.client_no_context_takeover;
+        a.server_max_window_bits = terms.server_max_window_bits;
+        if (offer.server_max_window_bits != detail::deflate_parameters::absent) {
+            // zlib's manual of deflateInit2: "a windowBits value of 8 (a window size of 256 bytes) is not supported."
+            if (offer.server_max_window_bits < 9)
+                return;
+            a.names_server_max_window_bits = true;
+            if (offer.server_max_window_bits < a.server_max_window_bits)
+                a.server_max_window_bits = offer.server_max_window_bits;
+        }
+        // §7.1.2.2: without the parameter in the offer the client's window cannot be limited.
+        if (offer.client_max_window_bits == detail::deflate_parameters::valueless)
+            a.client_max_window_bits = terms.client_max_window_bits;
+        else if (offer.client_max_window_bits != detail::deflate_parameters::absent)
+            a.client_max_window_bits = offer.client_max_window_bits < terms.client_max_window_bits
+                                           ? offer.client_max_window_bits
+                                           : terms.client_max_window_bits;
+        chosen = a;
+    };
+    detail::deflate_reader<decltype(take)> reader(take);
+    if (!detail::read_extensions(asked, reader))
+        return {};
+    reader.finish();
+    return chosen;
+}
+
+/// The value of `Sec-WebSocket-Extensions` that says `agreed`. A limit is named only where it is one: a client that did
+/// not offer `client_max_window_bits` has no limit, and must not be told of any.
+[[nodiscard]] inline std::string deflate_response(deflate_agreement const& agreed)
+{
+    std::string text = "permessage-deflate";
+    if (agreed.server_no_context_takeover)
+        text += "; server_no_context_takeover";
+    if (agreed.client_no_context_takeover)
+        text += "; client_no_context_takeover";
+    if (agreed.server_max_window_bits != 15 || agreed.names_server_max_window_bits)
+        text += "; server_max_window_bits=" + std::to_string(agreed.server_max_window_bits);
+    if (agreed.client_max_window_bits != 15)
+        text += "; client_max_window_bits=" + std::to_string(agreed.client_max_window_bits);
+    return text;
+}
+
+/// Client: the value of `Sec-WebSocket-Extensions` that asks for `terms`, and lets the server limit this end's window.
+[[nodiscard]] inline std::string deflate_offer(deflate_terms const& terms)
+{
+    std::string text = deflate_response({terms.server_no_context_takeover, terms.client_no_context_takeover,
+                                         terms.server_max_window_bits, terms.client_max_window_bits});
+    return terms.client_max_window_bits == 15 ? text + "; client_max_window_bits" : text;
+}
+
+/// What a client makes of the server's answer to its offer.
+struct deflate_answer {
+    bool legal = true;  ///< false: the connection must be failed (RFC 7692 §7.1)
+    std::optional<deflate_agreement> agreed{};
+};
+
+/// Client: checks the answer to `deflate_offer(terms)`.
+template <class Fields>
+[[nodiscard]] deflate_answer check_deflate_answer(Fields const& answer, deflate_terms const& terms)
+{
+    deflate_answer result;
+    auto const take = [&](detail::deflate_parameters const& said) {
+        result.legal = result.legal && said.legal && !result.agreed &&
+                       said.client_max_window_bits != detail::deflate_parameters::valueless &&
+                       // §7.1.1.1: a server that accepts the offer confirms the parameter.
+                       (said.server_no_context_takeover || !terms.server_no_context_takeover);
+        deflate_agreement a;
+        a.server_no_context_takeover = said.server_no_context_takeover;
+        a.client_no_context_takeover = said.client_no_context_takeover || terms.client_no_context_takeover;
+        if (said.server_max_window_bits != detail::deflate_parameters::absent)
+            a.server_max_window_bits = said.server_max_window_bits;
+        // §7.1.2.1: the same or a smaller value than was asked for.
+        result.legal = result.legal && a.server_max_window_bits <= terms.server_max_window_bits;
+        a.client_max_window_bits = terms.client_max_window_bits;
+        if (said.client_max_window_bits != detail::deflate_parameters::absent) {
+            result.legal = result.legal && said.client_max_window_bits <= terms.client_max_window_bits;
+            a.client_max_window_bits = said.client_max_window_bits;
+        }
+        result.agreed = a;
+    };
+    detail::deflate_reader<decltype(take)> reader(take);
+    bool const well_formed = detail::read_extensions(answer, reader);
+    reader.finish();
+    result.legal = result.legal && well_formed;
+    return result;
+}
+
+}  // namespace polycast::inline v0
+
+// ---- polycast/compression/deflate.hpp ----
+
+#if POLYCAST_WITH_ZLIB
+
+#include <array>
+#include <concepts>
+#include <memory>
+
+namespace polycast::inline v0::compression {
+
+/// `deflate<shared>`: nothing is remembered between messages, so one encoding serves every receiver, and idle
+/// connections hold nothing.
+struct shared {};
+/// `deflate<dedicated>`: each connection remembers what it carried, up to 32 KiB each way, and compresses far better. It
+/// holds some 300 KiB once it has spoken both ways, a few words before, and what it sends is compressed for it alone.
+struct dedicated {};
+
+/// permessage-deflate (RFC 7692) through zlib, which every browser offers. `Level` is zlib's, 1 (fast) to 9 (small). 6 is
+/// zlib's own default: up to 1 KiB all levels take the same time, as tables and not matches cost it; at 16 KiB 3 takes 40 %
+/// of the time for 13 % more bytes, 9 takes half as much again for none.
+///
+/// `shared` asks both ends to forget between messages. Its forms differ in the window of the sender: 1 has 15 bits, 2
+/// has 9, which whoever wants 9 to 14 can read. Messages below `options::min_bytes`, and those that would not get
+/// smaller, travel as they are: empty ones too. Any thread; streams are one a thread and form.
+///
+/// zlib has a function of this name in the global namespace: write `compression::deflate`, without `using`.
+template <class Takeover = shared, int Level = 6>
+class deflate {
+    static_assert(std::same_as<Takeover, shared> || std::same_as<Takeover, dedicated>,
+                  "polycast: deflate takes compression::shared or compression::dedicated.");
+    static_assert(Level >= 1 && Level <= 9, "polycast: deflate takes a level of 1 to 9.");
+
+public:
+    using policy_axis = compression_axis;
+    static constexpr bool keeps_context = std::same_as<Takeover, dedicated>;
+    static constexpr std::size_t forms = keeps_context ? 1 : 2;
+    static constexpr std::uint8_t context_form = 1;
+    static constexpr std::array<std::string_view, 0> suffixes{};
+    static constexpr bool has_extension = true;
+    static constexpr deflate_terms terms{.server_no_context_takeover = !keeps_context,
+                                         .client_no_context_takeover = !keeps_context};
+
+    [[nodiscard]] static constexpr form_kind kind(std::uint8_t) noexcept { return form_kind::extension; }
+    [[nodiscard]] static constexpr std::uint8_t form_of_suffix(std::size_t) noexcept { return 0; }
+    /// What an end that agreed so compresses with. A client that may have a window of 8 bits only does not compress,
+    /// since zlib cannot; it is free not to.
+    [[nodiscard]] static constexpr std::uint8_t form_for(deflate_agreement const& agreed, role us) noexcept
+    {
+        auto const bits = us == role::server ? agreed.server_max_window_bits : agreed.client_max_window_bits;
+        return keeps_context || bits < 9 ? 0 : bits == 15 ? 1 : 2;
+    }
+
+    explicit deflate(options const& o = {}) noexcept : min_bytes_(o.min_bytes) {}
+
+    [[nodiscard]] bool compress(std::uint8_t form, detail::byte_buffer& out, std::string_view in) const
+    {
+        if (in.size() < min_bytes_ || in.empty())
+            return false;
+        detail::deflater& stream = form == 1 ? pooled<15>() : pooled<9>();
+        stream.forget();
+        return stream.compress(out, in);
+    }
+    /// Reads both forms, and a sender of any window.
+    [[nodiscard]] static std::error_code decompress(std::uint8_t, detail::byte_buffer& out, std::string_view in,
+                                                    std::size_t max_bytes)
+    {
+        thread_local detail::inflater stream(15);
+        stream.forget();
+        return stream.decompress(out, in, max_bytes);
+    }
+
+    /// What one connection remembers. Streams are made with the first message that needs one. On the session's shard.
+    class context {
+    public:
+        context(deflate_agreement const& agreed, role us, std::size_t min_bytes) noexcept
+            : min_bytes_(min_bytes),
+              sends_{us == role::server ? agreed.server_max_window_bits : agreed.client_max_window_bits,
+                     us == role::server ? agreed.server_no_context_takeover : agreed.client_no_context_takeover},
+              receives_{us == role::server ? agreed.client_max_window_bits : agreed.server_max_window_bits,
+                        us == role::server ? agreed.client_no_context_takeover : agreed.server_no_context_takeover}
+        {
+        }
+        /// As the policy's. What it appended must be sent, in this order: the next message may refer to it. What gained
+        /// nothing is not known to the peer, so this end's memory begins anew behind it.
+        [[nodiscard]] bool compress(detail::byte_buffer& out, std::string_view in)
+        {
+            if (in.size() < min_bytes_ || in.empty() || sends_.bits < 9)
+                return false;
+            if (!out_)
+                out_ = std::make_unique<detail::deflater>(Level, sends_.bits);
+            bool const gained = out_->compress(out, in);
+            if (!gained || sends_.forgets)
+                out_->forget();
+            return gained;
+        }
+        [[nodiscard]] std::error_code decompress(detail::byte_buffer& out, std::string_view in, std::size_t max_bytes)
+        {
+            if (!in_)
+                in_ = std::make_unique<detail::inflater>(receives_.bits < 9 ? 9 : receives_.bits);
+            auto const ec = in_->decompress(out, in, max_bytes);
+            if (receives_.forgets)
+                in_->forget();
+            return ec;
+        }
+
+    private:
+        struct direction {
+            std::uint8_t bits;
+            bool forgets;
+        };
+        std::size_t min_bytes_;
+        direction sends_, receives_;
+        std::unique_ptr<detail::deflater> out_;
+        std::unique_ptr<detail::inflater> in_;
+    };
+    [[nodiscard]] std::unique_ptr<context> make_context(deflate_agreement const& agreed, role us) const
+    {
+        return std::make_unique<context>(agreed, us, min_bytes_);
+    }
+
+private:
+    template <int Bits>
+    static detail::deflater& pooled()
+    {
+        thread_local detail::deflater stream(Level, Bits);
+        return stream;
+    }
+
+    std::size_t min_bytes_;
+};
+static_assert(compression_policy<deflate<shared>> && compression_policy<deflate<dedicated>>);
+
+}  // namespace polycast::inline v0::compression
+
+#endif
+
+// ---- polycast/compression/dictionary.hpp ----
+
+/// What `zstd<level, dictionary>` knows beforehand. A model has `bytes(options)`: the dictionary, empty for none.
+/// A dictionary is public: whoever reaches the port may fetch it.
+namespace polycast::inline v0::compression::dictionary {
+
+/// Each message is compressed by itself.
+struct none {};
+
+/// Bytes that the program loads at its start into `compression::options::dictionary`: made by `zstd --train`, or by
+/// `examples/train` from recorded traffic. Any other bytes are taken for text that messages resemble. Without any,
+/// messages are compressed by themselves. In a client: what it knows before a server has named one.
+struct loaded {
+    [[nodiscard]] static std::string_view bytes(options const& o) noexcept { return o.dictionary; }
+};
+
+}  // namespace polycast::inline v0::compression::dictionary
+
+namespace polycast::inline v0::detail {
+
+/// Writes what events look like as JSON: names, keys, enumerators and punctuation, with nothing in them. `put(text)` is
+/// called for each piece.
+template <class Put>
+class skeleton {
+public:
+    constexpr explicit skeleton(Put put) : put_(put) {}
+
+    /// What stands around events: in rooms, and in answers.
+    constexpr void envelope() { put_("{\"type\":\"$ok\",\"id\":1,\"room\":\"\",\"offset\":1,\"timestamp\":\"20\n"); }
+
+    template <class E>
+    constexpr void event()
+    {
+        put_("{\"type\":\"");
+        put_(event_name<E>);
+        put_("\",\"timestamp\":\"20");
+        put_("Z\",\"data\":");
+        value<E, 0>();
+        put_("}\n");
+    }
+
+private:
+    /// A type may contain itself.
+    static constexpr int max_depth = 4;
+
+    template <class T, int Depth>
+    constexpr void value()
+    {
+        constexpr value_kind kind = kind_of<T>();
+        if constexpr (Depth == max_depth)
+            put_("null");
+        else if constexpr (kind == value_kind::boolean)
+            put_("false,true");
+        else if constexpr (kind == value_kind::text || kind == value_kind::text_view || kind == value_kind::time)
+            put_("\"\"");
+        else if constexpr (kind == value_kind::enumeration)
+            enumeration<T>();
+        else if constexpr (kind == value_kind::optional)
+            value<std::remove_cvref_t<decltype(*std::declval<T&>())>, Depth>();
+        else if constexpr (kind == value_kind::nullable)
+            value<typename decltype(T::value)::value_type, Depth>();
+        else if constexpr (kind == value_kind::sequence || kind == value_kind::array)
+            list<typename T::value_type, Depth>();
+        else if constexpr (kind == value_kind::map)
+            map<typename T::mapped_type, Depth>();
+        else if constexpr (kind == value_kind::variant)
+            variant<T, Depth>();
+        else if constexpr (kind == value_kind::aggregate)
+            fields<T, Depth>();
+        else
+            put_("0");
+    }
+    template <class T, int Depth>
+    constexpr void list()
+    {
+        put_("[");
+        value<T, Depth + 1>();
+        put_("]");
+    }
+    template <class T, int Depth>
+    constexpr void map()
+    {
+        put_("{\"\":");
+        value<T, Depth + 1>();
+        put_("}");
+    }
+    template <class T>
+    constexpr void enumeration()
+    {
+        if constexpr (named_enum<T>)
+            for (std::size_t i = 0; i < value_count<T>; ++i)
+                if (auto const name = enumerator_table<T>[i]; !name.empty()) {
+                    put_("\"");
+                    put_(name);
+                    put_("\",");
+                }
+    }
+    template <class T, int Depth>
+    constexpr void variant()
+    {
+        alternatives<T>::find([this]<class A>() {
+            if constexpr (kind_of<A>() == value_kind::aggregate) {
+                put_("{\"");
+                put_(event_name<A>);
+                put_("\":");
+                value<A, Depth + 1>();
+                put_("},");
+            } else {
+                value<A, Depth + 1>();
+                put_(",");
+            }
+            return false;
+        });
+    }
+    template <class T, int Depth>
+    constexpr void fields()
+    {
+        put_("{");
+        [[maybe_unused]] auto const one = [this]<class F>(std::size_t index, std::type_identity<F>) {
+            put_(index == 0 ? "\"" : ",\"");
+            put_(field_names<T>[index]);
+            put_("\":");
+            value<F, Depth + 1>();
+        };
+        using types = decltype(with_fields(std::declval<T&>(), [](auto&... f) {
+            return type_list<std::type_identity<std::remove_cvref_t<decltype(f)>>...>();
+        }));
+        types::for_each(one);
+        put_("}");
+    }
+    template <class... Ts>
+    struct type_list {
+        template <class F>
+        static constexpr void for_each(F const& f)
+        {
+            [[maybe_unused]] std::size_t index = 0;
+            (f(index++, Ts()), ...);
+        }
+    };
+
+    Put put_;
+};
+
+/// The text of the events, made by the compiler.
+template <class Catalog>
+struct skeleton_of;
+template <event... Es>
+struct skeleton_of<events<Es...>> {
+    template <class Put>
+    static constexpr void write(Put put)
+    {
+        skeleton<Put> s(put);
+        s.envelope();
+        (s.template event<Es>(), ...);
+    }
+    static constexpr std::size_t size = [] {
+        std::size_t sum = 0;
+        write([&sum](std::string_view text) { sum += text.size(); });
+        return sum;
+    }();
+    static constexpr std::array<char, size> text = [] {
+        std::array<char, size> out{};
+        std::size_t at = 0;
+        write([&](std::string_view piece) {
+            for (char const c : piece)
+                out[at++] = c;
+        });
+        return out;
+    }();
+};
+
+}  // namespace polycast::inline v0::detail
+
+namespace polycast::inline v0::compression::dictionary {
+
+/// The names, keys and enumerators of a catalog of events, as the JSON serializer writes them: `of<events<a, b>>`. Made
+/// at compile time, so both ends that were compiled with the same events have it. List those that are sent, the most
+/// frequent last: what stands near the end costs the fewest bits to refer to. With other serializers the names still
+/// match, the punctuation does not.
+template <class Catalog>
+struct of {
+    static_assert(requires { detail::skeleton_of<Catalog>::size; },
+                  "polycast: dictionary::of takes a catalog of events: of<polycast::events<said, left>>.");
+    [[nodiscard]] static constexpr std::string_view bytes() noexcept
+    {
+        constexpr auto& text = detail::skeleton_of<Catalog>::text;
+        return {text.data(), text.size()};
+    }
+    [[nodiscard]] static constexpr std::string_view bytes(options const&) noexcept { return bytes(); }
+};
+
+}  // namespace polycast::inline v0::compression::dictionary
+
+// ---- polycast/compression/zstd.hpp ----
+
+namespace polycast::inline v0::compression::dictionary {
+struct none;
+}
+
+namespace polycast::inline v0::detail {
+
+struct zstd_free {
+    void operator()(ZSTD_CCtx* c) const noexcept { ZSTD_freeCCtx(c); }
+    void operator()(ZSTD_DCtx* c) const noexcept { ZSTD_freeDCtx(c); }
+    void operator()(ZSTD_CDict* d) const noexcept { ZSTD_freeCDict(d); }
+    void operator()(ZSTD_DDict* d) const noexcept { ZSTD_freeDDict(d); }
+};
+template <class T>
+using zstd_owned = std::unique_ptr<T, zstd_free>;
+
+/// What is made of a dictionary once, and then read by all threads.
+struct zstd_dictionary {
+    /// `level` is the compressor's. Throws `std::system_error` (`bad_dictionary`) if zstd cannot use `text`.
+    zstd_dictionary(std::string_view text, int level)
+        : bytes(text), number(ZSTD_getDictID_fromDict(text.data(), text.size())),
+          compressing(ZSTD_createCDict(text.data(), text.size(), level)),
+          decompressing(ZSTD_createDDict(text.data(), text.size()))
+    {
+        // One that was trained has a number, or a frame without it could not be told from one that does without.
+        bool const trained = text.starts_with(magic);
+        if (!compressing || !decompressing || (trained && number == 0))
+            throw std::system_error(make_error_code(compression_error::bad_dictionary), "polycast: compression");
+        auto const digest = sha1(text);  // a name, not a seal
+        for (std::size_t i = 0; i < 8; ++i)
+            for (int const shift : {4, 0})
+                id += "0123456789abcdef"[static_cast<unsigned char>(digest[i]) >> shift & 15];
+    }
+    static constexpr std::string_view magic{"\x37\xA4\x30\xEC", 4};  // RFC 8878 §5
+
+    std::string id;  ///< of the bytes: 16 hexadecimal digits
+    std::string bytes;
+    unsigned number;  ///< zstd's own, which frames carry; 0: plain bytes, which have none
+    zstd_owned<ZSTD_CDict> compressing;
+    zstd_owned<ZSTD_DDict> decompressing;
+};
+
+inline void zstd_compress(byte_buffer& out, std::string_view in, int level, ZSTD_CDict const* dictionary)
+{
+    thread_local zstd_owned<ZSTD_CCtx> const context(ZSTD_createCCtx());
+    if (!context)
+        throw std::bad_alloc{};
+    auto const room = ZSTD_compressBound(in.size());
+    char* const to = out.prepare(room);
+    auto const bytes =
+        dictionary != nullptr ? ZSTD_compress_usingCDict(context.get(), to, room, in.data(), in.size(), dictionary)
+                              : ZSTD_compressCCtx(context.get(), to, room, in.data(), in.size(), level);
+    if (ZSTD_isError(bytes))
+        throw std::bad_alloc{};  // with room for the bound and a valid level nothing else is left to fail
+    out.commit(bytes);
+}
+
+[[nodiscard]] inline std::error_code zstd_decompress(byte_buffer& out, std::string_view in, std::size_t max_bytes,
+                                                     ZSTD_DDict const* dictionary)
+{
+    // RFC 8878 §3.1.1. The library also knows formats from before it and frames to skip, which are not for here.
+    if (!in.starts_with(std::string_view("\x28\xB5\x2F\xFD", 4)))
+        return compression_error::malformed;
+    thread_local zstd_owned<ZSTD_DCtx> const context(ZSTD_createDCtx());
+    if (!context)
+        throw std::bad_alloc{};
+    ZSTD_DCtx_reset(context.get(), ZSTD_reset_session_only);
+    if (ZSTD_isError(ZSTD_DCtx_refDDict(context.get(), dictionary)))
+        throw std::bad_alloc{};
+    // A frame may not ask for more window than the message may have bytes.
+    int const window = static_cast<int>(std::bit_width(max_bytes));
+    ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, window < 10 ? 10 : window > 27 ? 27 : window);
+    // The size that a frame claims is not believed: memory grows with what really comes out.
+    ZSTD_inBuffer from{in.data(), in.size(), 0};
+    std::size_t made = 0;
+    for (;;) {
+        auto const step = max_bytes - made < 16 * 1024 ? max_bytes - made + 1 : std::size_t{16 * 1024};
+        ZSTD_outBuffer to{out.prepare(step), step, 0};
+        auto const left = ZSTD_decompressStream(context.get(), &to, &from);
+        if (ZSTD_isError(left))
+            return ZSTD_getErrorCode(left) == ZSTD_error_frameParameter_windowTooLarge ? compression_error::too_large
+                                                                                       : compression_error::malformed;
+        if (made + to.pos > max_bytes)
+            return compression_error::too_large;
+        out.commit(to.pos);
+        made += to.pos;
+        if (left == 0) {
+            // Streaming, zstd does not look whether as much came out as the frame claims (RFC 8878 §3.1.1.1.4).
+            auto const claimed = ZSTD_getFrameContentSize(in.data(), in.size());
+            bool const kept = claimed == ZSTD_CONTENTSIZE_UNKNOWN || claimed == made;
+            return kept && from.pos == from.size ? std::error_code() : compression_error::malformed;
+        }
+        if (from.pos == from.size && to.pos < to.size)
+            return compression_error::malformed;  // the frame is cut short
+    }
+}
+
+}  // namespace polycast::inline v0::detail
+
+namespace polycast::inline v0::compression {
+
+/// One zstd frame (RFC 8878) a message, under the `.zstd` subprotocol tokens. Stateless, so one encoding serves every
+/// receiver. Contexts are one a thread; they allocate on a thread's first messages only.
+/// `Level` is zstd's: 1 (fast) to 22 (small), negative for faster still.
+///
+/// With a `Dictionary` (`dictionary::of<events<…>>`, `dictionary::loaded`) form 2 is compressed with it. `$hello`, still
+/// in form 1, names it, and whoever read that has form 2 from then on (WIRE). A dictionary that was trained holds pieces
+/// of the traffic it was trained on: every client may fetch it.
+template <int Level = 3, class Dictionary = dictionary::none>
+class zstd {
+    static_assert(Level != 0 && Level >= -131072 && Level <= 22, "polycast: zstd<level> takes -131072 to 22, but not 0.");
+    static_assert(std::same_as<Dictionary, dictionary::none> ||
+                      requires(options const& o) { { Dictionary::bytes(o) } -> std::same_as<std::string_view>; },
+                  "polycast: zstd takes dictionary::of or dictionary::loaded for its dictionary.");
+
+public:
+    using policy_axis = compression_axis;
+    using context = no_context;
+    static constexpr bool knows_dictionaries = !std::same_as<Dictionary, dictionary::none>;
+    static constexpr std::size_t forms = knows_dictionaries ? 2 : 1;
+    static constexpr std::array<std::string_view, 1> suffixes{".zstd"};
+    static constexpr bool has_extension = false;
+    static constexpr bool keeps_context = false;
+    [[nodiscard]] static constexpr form_kind kind(std::uint8_t) noexcept { return form_kind::token; }
+    [[nodiscard]] static constexpr std::uint8_t form_of_suffix(std::size_t) noexcept { return 1; }
+
+    /// Throws `std::system_error` if the dictionary is none that zstd can use.
+    explicit zstd(options const& o = {})
+    {
+        if constexpr (knows_dictionaries)
+            if (auto const bytes = Dictionary::bytes(o); !bytes.empty())
+                known_ = std::make_shared<detail::zstd_dictionary const>(bytes, Level);
+    }
+
+    /// The form of a session of `form` once it has been told of the dictionary.
+    [[nodiscard]] std::uint8_t hello_form(std::uint8_t form) const noexcept
+        requires knows_dictionaries
+    {
+        return form == 1 && known_ ? 2 : form;
+    }
+    [[nodiscard]] dictionary_view dictionary() const noexcept
+        requires knows_dictionaries
+    {
+        return known_ ? dictionary_view{known_->id, known_->bytes} : dictionary_view{};
+    }
+    /// For a client: takes the dictionary that a server named `id`. `bad_dictionary` if these bytes are not it, or
+    /// zstd cannot use them. Not while other threads use this object.
+    [[nodiscard]] std::error_code learn(std::string_view id, std::string_view bytes)
+        requires knows_dictionaries
+    {
+        try {
+            auto learnt = std::make_shared<detail::zstd_dictionary const>(bytes, Level);
+            if (learnt->id != id)
+                return compression_error::bad_dictionary;
+            known_ = std::move(learnt);
+            return {};
+        } catch (std::system_error const& e) {
+            return e.code();
+        }
+    }
+
+    [[nodiscard]] bool compress(std::uint8_t form, detail::byte_buffer& out, std::string_view in) const
+    {
+        detail::zstd_compress(out, in, Level, form == 2 && known_ ? known_->compressing.get() : nullptr);
+        return true;
+    }
+    /// In form 2 a frame may also do without the dictionary, where that can be told: a trained one has a number, which
+    /// frames that use it carry; plain bytes have none, and knowing them does no harm.
+    [[nodiscard]] std::error_code decompress(std::uint8_t form, detail::byte_buffer& out, std::string_view in,
+                                             std::size_t max_bytes) const
+    {
+        bool const uses_it =
+            form == 2 && known_ && (known_->number == 0 || ZSTD_getDictID_fromFrame(in.data(), in.size()) != 0);
+        return detail::zstd_decompress(out, in, max_bytes, uses_it ? known_->decompressing.get() : nullptr);
+    }
+
+private:
+    std::shared_ptr<detail::zstd_dictionary const> known_{};
+};
+static_assert(compression_policy<zstd<>>);
+
+}  // namespace polycast::inline v0::compression
+
 // ---- polycast/outbox/encode.hpp ----
 
 namespace polycast::inline v0::detail {
 
-/// How many forms an event may have on the wire: the serializer's own, and the compressed one if there is any.
-template <class C>
-inline constexpr std::size_t profile_count = C::compression::compresses ? 2 : 1;
-
-/// The profile of a session: which of the forms it negotiated.
+/// A profile is a form of the compression policy; 0 is what the serializer wrote, as it is.
 inline constexpr std::uint8_t plain_profile = 0;
-inline constexpr std::uint8_t compressed_profile = 1;
+template <class C>
+inline constexpr std::size_t profile_count = 1 + C::compression::forms;
 
 /// One event in each form that some session needs; a null reference is a form that nobody does.
 template <class C>
 using encoded = std::array<frame_ref, profile_count<C>>;
+
+/// How a message of kind `op` is framed once it is compressed in `form`.
+template <class Compression>
+struct compressed_framing {
+    bool rsv1;
+    opcode op;
+    compressed_framing(std::uint8_t form, opcode plain) noexcept
+        : rsv1(Compression::kind(form) == compression::form_kind::extension), op(rsv1 ? plain : opcode::binary)
+    {
+    }
+};
 
 /// Which profiles are in use: a shard raises and lowers, any thread that encodes reads. Sessions only ever join the
 /// audience of an emission after they are counted here.
@@ -8168,38 +10291,69 @@ inline byte_buffer& encode_scratch()
     return buffer;
 }
 
+/// Makes `out[f]` of `payload` for each form `f` that is `wanted`, `plain()` for those that do not compress it.
+template <class C, class Wanted, class Plain, class Count>
+void compress_forms([[maybe_unused]] encoded<C>& out, [[maybe_unused]] typename C::compression const& codec,
+                    [[maybe_unused]] std::string_view payload, [[maybe_unused]] opcode op,
+                    [[maybe_unused]] Wanted wanted, [[maybe_unused]] Plain plain, [[maybe_unused]] Count count)
+{
+    if constexpr (C::compression::forms != 0) {
+        thread_local byte_buffer packed;
+        for (std::uint8_t form = 1; form < profile_count<C>; ++form) {
+            if (!wanted(form))
+                continue;
+            packed.clear();
+            if (codec.compress(form, packed, payload)) {
+                count(metric::compressions);
+                compressed_framing<typename C::compression> const framing(form, op);
+                out[form] = shared_frame::message(framing.op, packed.view(), framing.rsv1);
+            } else {
+                out[form] = plain();
+            }
+        }
+    }
+}
+
 /// Calls `wanted(profile)` and makes a frame for each that is: one serialisation, one compression, however many
 /// receivers. `count(metric)` is told. An event that does not encode leaves `out` empty and returns why.
 template <class C, class Head, class Event, class Wanted, class Count>
-[[nodiscard]] std::error_code encode_event(encoded<C>& out, Head const& head, Event const& event, Wanted wanted,
-                                           Count count)
+[[nodiscard]] std::error_code encode_event(encoded<C>& out, typename C::compression const& codec, Head const& head,
+                                           Event const& event, Wanted wanted, Count count)
 {
     using serializer = typename C::serializer;
     byte_buffer& text = encode_scratch();
     if (std::error_code const ec = serializer::encode(text, head, event))
         return ec;
     count(metric::encodes);
-    if (wanted(plain_profile)) {
-        out[plain_profile] = shared_frame::message(serializer::frame_opcode, text.view());
-        out[plain_profile]->mark_joinable();
-    }
-    if constexpr (C::compression::compresses)
-        if (wanted(compressed_profile)) {
-            thread_local byte_buffer packed;
-            packed.clear();
-            C::compression::compress(packed, text.view());
-            count(metric::compressions);
-            out[compressed_profile] = shared_frame::message(opcode::binary, packed.view());
+    frame_ref frame;
+    auto const plain = [&]() -> frame_ref const& {
+        if (!frame) {
+            frame = shared_frame::message(serializer::frame_opcode, text.view());
+            frame->mark_joinable();
         }
+        return frame;
+    };
+    if (wanted(plain_profile))
+        out[plain_profile] = plain();
+    compress_forms<C>(out, codec, text.view(), serializer::frame_opcode, wanted, plain, count);
     return {};
 }
 
-/// A message that is no event has one form for everybody.
-template <class C>
-[[nodiscard]] encoded<C> encode_message(std::string_view payload, opcode op)
+/// The same for a message that is no event. A form that is negotiated by a subprotocol is for events only.
+template <class C, class Wanted, class Count>
+[[nodiscard]] encoded<C> encode_message(typename C::compression const& codec, std::string_view payload, opcode op,
+                                        Wanted wanted, Count count)
 {
     encoded<C> out;
-    out.fill(shared_frame::message(op, payload));
+    frame_ref const plain = shared_frame::message(op, payload);
+    out.fill(plain);
+    if constexpr (C::compression::has_extension)
+        compress_forms<C>(
+            out, codec, payload, op,
+            [&](std::uint8_t form) {
+                return C::compression::kind(form) == compression::form_kind::extension && wanted(form);
+            },
+            [&]() -> frame_ref const& { return plain; }, count);
     return out;
 }
 
@@ -8414,8 +10568,8 @@ private:
 template <class C>
 class port {
 public:
-    port(std::uint32_t shards, typename C::transport const& t)
-        : users(shards), mailboxes(shards), alive(shards), transport_(t)
+    port(std::uint32_t shards, typename C::transport const& t, compression::options const& compressed)
+        : codec(compressed), users(shards), mailboxes(shards), alive(shards), transport_(t)
     {
     }
 
@@ -8460,6 +10614,13 @@ public:
     void set_open(bool on) noexcept { open_.store(on, std::memory_order_release); }
     [[nodiscard]] std::chrono::system_clock::time_point wall_now() const { return transport_.wall_now(); }
 
+    /// What is wanted of an emission: the forms that sessions have now.
+    [[nodiscard]] auto profiles_in_use() const noexcept
+    {
+        return [this](std::size_t profile) { return profiles.any(profile); };
+    }
+
+    [[no_unique_address]] typename C::compression const codec;
     directory users;
     std::vector<mailbox<C>> mailboxes;
     std::vector<liveness> alive;
@@ -8505,7 +10666,7 @@ template <class C, class Event>
     p.lane_ = event_lane<Event>;
     p.critical = event_critical<Event>;
     auto const count = [&](metric m) { to.shared_observer.count_shared(m, 1); };
-    if (encode_event<C>(p.frames, head, event, [&](std::size_t profile) { return to.profiles.any(profile); }, count))
+    if (encode_event<C>(p.frames, to.codec, head, event, to.profiles_in_use(), count))
         return {outcome::refused, 0, 0, 0};
     return to.post(mask, p);
 }
@@ -8520,7 +10681,8 @@ template <class C>
     if (mask == 0)
         return {};
     p.lane_ = lane::normal;
-    p.frames = encode_message<C>(payload, op);
+    p.frames = encode_message<C>(to.codec, payload, op, to.profiles_in_use(),
+                                 [&](metric m) { to.shared_observer.count_shared(m, 1); });
     return to.post(mask, p);
 }
 
@@ -8816,6 +10978,1729 @@ static_assert(observer_policy<silent>);
 
 }  // namespace polycast::inline v0::observer
 
+// ---- polycast/serializer/msgpack_text.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// The first bytes of the specification's table ("Formats"). A `fix…` format has its length in the low bits.
+namespace msgpack_format {
+inline constexpr unsigned fixmap = 0x80, fixarray = 0x90, fixstr = 0xA0, nil = 0xC0, never = 0xC1, no = 0xC2,
+                          yes = 0xC3, bin8 = 0xC4, bin32 = 0xC6, ext8 = 0xC7, ext32 = 0xC9, float32 = 0xCA,
+                          float64 = 0xCB, uint8 = 0xCC, uint64 = 0xCF, int8 = 0xD0, int64 = 0xD3, fixext1 = 0xD4,
+                          fixext16 = 0xD8, str8 = 0xD9, str32 = 0xDB, array16 = 0xDC, array32 = 0xDD, map16 = 0xDE,
+                          map32 = 0xDF, negative_fixint = 0xE0;
+}  // namespace msgpack_format
+
+/// What begins with a length.
+enum class msgpack_head : std::uint8_t { text, binary, array, map };
+
+template <std::unsigned_integral T>
+inline void write_big(byte_buffer& out, unsigned format, T value)
+{
+    char* const at = out.prepare(1 + sizeof(T));
+    at[0] = static_cast<char>(format);
+    store_big(at + 1, value);
+    out.commit(1 + sizeof(T));
+}
+
+/// Appends the smallest head for `count`, which fits 32 bits: bytes of a str or bin, elements, or pairs.
+inline void write_head(byte_buffer& out, msgpack_head kind, std::size_t count)
+{
+    struct forms {
+        unsigned fix, fix_below, format8, format16;  // 0: there is none
+    };
+    constexpr forms of[] = {{msgpack_format::fixstr, 32, msgpack_format::str8, msgpack_format::str8 + 1},
+                            {0, 0, msgpack_format::bin8, msgpack_format::bin8 + 1},
+                            {msgpack_format::fixarray, 16, 0, msgpack_format::array16},
+                            {msgpack_format::fixmap, 16, 0, msgpack_format::map16}};
+    forms const& form = of[static_cast<std::size_t>(kind)];
+    if (count < form.fix_below)
+        out.push_back(static_cast<char>(form.fix | static_cast<unsigned>(count)));
+    else if (form.format8 != 0 && count <= 0xFF)
+        write_big(out, form.format8, static_cast<std::uint8_t>(count));
+    else if (count <= 0xFFFF)
+        write_big(out, form.format16, static_cast<std::uint16_t>(count));
+    else
+        write_big(out, form.format16 + 1, static_cast<std::uint32_t>(count));
+}
+
+/// Appends an integer in as few bytes as hold it.
+template <std::integral T>
+inline void write_integer(byte_buffer& out, T value)
+{
+    using namespace msgpack_format;
+    if (std::signed_integral<T> && value < 0) {
+        auto const number = static_cast<std::int64_t>(value);
+        auto const bits = static_cast<std::uint64_t>(number);
+        if (number >= -32)
+            out.push_back(static_cast<char>(bits));
+        else if (number >= std::numeric_limits<std::int8_t>::min())
+            write_big(out, int8, static_cast<std::uint8_t>(bits));
+        else if (number >= std::numeric_limits<std::int16_t>::min())
+            write_big(out, int8 + 1, static_cast<std::uint16_t>(bits));
+        else if (number >= std::numeric_limits<std::int32_t>::min())
+            write_big(out, int8 + 2, static_cast<std::uint32_t>(bits));
+        else
+            write_big(out, int64, bits);
+        return;
+    }
+    auto const number = static_cast<std::uint64_t>(value);
+    if (number < 0x80)
+        out.push_back(static_cast<char>(number));
+    else if (number <= 0xFF)
+        write_big(out, uint8, static_cast<std::uint8_t>(number));
+    else if (number <= 0xFFFF)
+        write_big(out, uint8 + 1, static_cast<std::uint16_t>(number));
+    else if (number <= 0xFFFF'FFFF)
+        write_big(out, uint8 + 2, static_cast<std::uint32_t>(number));
+    else
+        write_big(out, uint64, number);
+}
+
+/// Appends a finite number: as float 32 where that is the same number.
+inline void write_real(byte_buffer& out, double value)
+{
+    constexpr double most = std::numeric_limits<float>::max();
+    if (value >= -most && value <= most && static_cast<double>(static_cast<float>(value)) == value)
+        write_big(out, msgpack_format::float32, std::bit_cast<std::uint32_t>(static_cast<float>(value)));
+    else
+        write_big(out, msgpack_format::float64, std::bit_cast<std::uint64_t>(value));
+}
+
+[[nodiscard]] inline bool is_utf8(std::string_view text) noexcept
+{
+    char const* const end = text.data() + text.size();
+    char const* const at = skip_ascii(text.data(), end);
+    return at == end || valid_utf8({at, static_cast<std::size_t>(end - at)});
+}
+
+/// Calls `whole(run)` for the stretches of `text` that are UTF-8 and `broken()` for each byte between them.
+template <class Whole, class Broken>
+void split_utf8(std::string_view text, Whole whole, Broken broken)
+{
+    char const* at = text.data();
+    char const* const end = at + text.size();
+    char const* run = at;
+    while (at != end) {
+        if (std::size_t const sequence = utf8_sequence(at, end); sequence != 0) {
+            at += sequence;
+            continue;
+        }
+        whole(std::string_view{run, static_cast<std::size_t>(at - run)});
+        broken();
+        run = ++at;
+    }
+    whole(std::string_view{run, static_cast<std::size_t>(end - run)});
+}
+
+/// Appends `text` as a str, which is UTF-8 by the specification: what is not becomes U+FFFD, as in JSON.
+inline void write_str(byte_buffer& out, std::string_view text)
+{
+    if (is_utf8(text)) {
+        write_head(out, msgpack_head::text, text.size());
+        out.append(text);
+        return;
+    }
+    constexpr std::string_view replacement = "\xEF\xBF\xBD";
+    std::size_t bytes = 0;
+    split_utf8(
+        text, [&](std::string_view run) { bytes += run.size(); }, [&] { bytes += replacement.size(); });
+    write_head(out, msgpack_head::text, bytes);
+    split_utf8(
+        text, [&](std::string_view run) { out.append(run); }, [&] { out.append(replacement); });
+}
+
+/// The size of `packed_str` for a name of that many bytes; names are shorter than 64 KiB.
+[[nodiscard]] consteval std::size_t packed_str_bytes(std::size_t name_bytes)
+{
+    return name_bytes + (name_bytes < 32 ? 1 : name_bytes <= 0xFF ? 2 : 3);
+}
+/// A name that the compiler knows, as a str.
+template <std::size_t Size>
+[[nodiscard]] consteval std::array<char, Size> packed_str(std::string_view name)
+{
+    std::array<char, Size> out{};
+    std::size_t at = Size - name.size();
+    if (at == 1) {
+        out[0] = static_cast<char>(msgpack_format::fixstr | name.size());
+    } else {
+        out[0] = static_cast<char>(msgpack_format::str8 + (at - 2));
+        for (std::size_t i = 1; i != at; ++i)
+            out[i] = static_cast<char>(static_cast<unsigned char>(name.size() >> (8 * (at - 1 - i))));
+    }
+    for (char const c : name)
+        out[at++] = c;
+    return out;
+}
+
+/// What travels as bin: bytes side by side. In JSON they are numbers.
+template <class T>
+concept byte_list = (array_like<T> || sequence<T>)&&std::same_as<typename T::value_type, std::byte>&& requires(T& t)
+{
+    {
+        t.data()
+        } -> std::same_as<std::byte*>;
+    t.size();
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/serializer/msgpack_read.hpp ----
+
+namespace polycast::inline v0::detail {
+
+enum class msgpack_kind : std::uint8_t { end, never, nil, boolean, integer, real, text, binary, array, map, extension };
+
+/// An integer of any width: negative ones are in `bits` as 64 bits of two's complement.
+struct msgpack_integer {
+    std::uint64_t bits = 0;
+    bool negative = false;
+};
+
+struct msgpack_extension {
+    std::int8_t type = 0;
+    std::string_view body;
+};
+
+/// Pulls one MessagePack token after the other out of a payload, which stays as it is. Allocates nothing but the text
+/// of an error: lengths and counts are compared with what there is before they are believed.
+///
+/// Each step returns false on an error. The first error is kept. After an error of meaning (a wrong type) the caller
+/// goes back to where the value began (`seek`) and reads over it (`pass`); after one of syntax the reader is `broken`
+/// for good, as nothing says where the next value begins.
+class msgpack_reader {
+public:
+    msgpack_reader(std::span<char const> payload, decode_limits const& limits) noexcept
+        : begin_(payload.data()), at_(begin_), end_(begin_ + payload.size()), limits_(limits),
+          max_depth_(limits.max_depth < 512 ? limits.max_depth : 512)
+    {
+    }
+
+    [[nodiscard]] bool failed() const noexcept { return failed_; }
+    [[nodiscard]] bool broken() const noexcept { return broken_; }
+    [[nodiscard]] decode_error& error() noexcept { return error_; }
+    [[nodiscard]] decode_limits const& limits() const noexcept { return limits_; }
+    [[nodiscard]] char const* position() const noexcept { return at_; }
+    void seek(char const* at, std::size_t depth) noexcept { at_ = at, depth_ = depth; }
+
+    /// Stands before the next value of the payload; false at its end.
+    [[nodiscard]] bool next_object() noexcept
+    {
+        failed_ = false;
+        depth_ = 0;
+        return at_ != end_;
+    }
+
+    /// What kind of value comes next.
+    [[nodiscard]] msgpack_kind peek() const noexcept
+    {
+        using namespace msgpack_format;
+        if (at_ == end_)
+            return msgpack_kind::end;
+        unsigned const byte = first();
+        if (byte < fixmap || byte >= negative_fixint || (byte >= uint8 && byte <= int64))
+            return msgpack_kind::integer;
+        if ((byte & 0xE0) == fixstr || (byte >= str8 && byte <= str32))
+            return msgpack_kind::text;
+        if ((byte & 0xF0) == fixmap || byte >= map16)
+            return msgpack_kind::map;
+        if ((byte & 0xF0) == fixarray || byte >= array16)
+            return msgpack_kind::array;
+        if (byte >= fixext1)
+            return msgpack_kind::extension;
+        switch (byte) {
+        case nil: return msgpack_kind::nil;
+        case no:
+        case yes: return msgpack_kind::boolean;
+        case float32:
+        case float64: return msgpack_kind::real;
+        case never: return msgpack_kind::never;
+        default: return byte <= bin32 ? msgpack_kind::binary : msgpack_kind::extension;
+        }
+    }
+
+    // Each reads the value that `peek` announced.
+
+    bool null(json_path const*) noexcept { return ++at_, true; }
+    bool boolean(bool& out, json_path const*) noexcept
+    {
+        out = first() == msgpack_format::yes;
+        return ++at_, true;
+    }
+    bool integer(msgpack_integer& out, json_path const* path)
+    {
+        using namespace msgpack_format;
+        unsigned const byte = first();
+        if (byte < fixmap || byte >= negative_fixint) {
+            auto const number = static_cast<std::int8_t>(byte);
+            out = {static_cast<std::uint64_t>(std::int64_t{number}), number < 0};
+            return ++at_, true;
+        }
+        bool const is_signed = byte >= int8;
+        std::size_t const width = std::size_t{1} << (byte - (is_signed ? int8 : uint8));
+        if (!big(width, out.bits, path))
+            return false;
+        std::uint64_t const sign = std::uint64_t{1} << (8 * width - 1);
+        out.negative = is_signed && (out.bits & sign) != 0;
+        if (out.negative)
+            out.bits |= ~(sign * 2 - 1);  // for 64 bits `sign * 2` is 0
+        return true;
+    }
+    bool real(double& out, json_path const* path)
+    {
+        std::uint64_t bits = 0;
+        bool const small = first() == msgpack_format::float32;
+        if (!big(small ? 4 : 8, bits, path))
+            return false;
+        out = small ? static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(bits)))
+                    : std::bit_cast<double>(bits);
+        return true;
+    }
+    /// A str, checked to be UTF-8: if it is not, `out` stays as it was.
+    bool text(std::string_view& out, json_path const* path)
+    {
+        std::string_view read;
+        if (!str(read, path))
+            return false;
+        if (!is_utf8(read))
+            return fail(serializer_error::invalid_utf8, "a string that is not UTF-8", path);
+        out = read;
+        return true;
+    }
+    bool binary(std::string_view& out, json_path const* path)
+    {
+        std::size_t size = 0;
+        return length(first() - msgpack_format::bin8, size, path) && bytes(size, out, path);
+    }
+    bool extension(msgpack_extension& out, json_path const* path)
+    {
+        using namespace msgpack_format;
+        unsigned const byte = first();
+        std::size_t size = std::size_t{1} << ((byte - fixext1) & 7);
+        if (byte >= fixext1)
+            ++at_;
+        else if (!length(byte - ext8, size, path))
+            return false;
+        std::string_view type;
+        if (!bytes(1, type, path) || !bytes(size, out.body, path))
+            return false;
+        out.type = static_cast<std::int8_t>(type[0]);
+        return true;
+    }
+    /// Goes into the array or map that `peek` announced: `count` elements, or pairs. `leave` it after the last.
+    bool enter(std::size_t& count, json_path const* path)
+    {
+        if (!open(count, path))
+            return false;
+        if (depth_++ < max_depth_)
+            return true;
+        return fail(serializer_error::too_deep, "nested too deeply", path);
+    }
+    void leave() noexcept { --depth_; }
+
+    /// Reads the next key of a map.
+    bool key(std::string_view& out, json_path const* path)
+    {
+        return peek() == msgpack_kind::text ? text(out, path) : wrong_type("a string as key", path);
+    }
+
+    /// Reads over the next value, whatever it is, within the limits.
+    bool skip(json_path const* path)
+    {
+        msgpack_kind const kind = peek();
+        std::string_view ignored;
+        if (kind == msgpack_kind::text)
+            return text(ignored, path);
+        if (kind != msgpack_kind::array && kind != msgpack_kind::map)
+            return pass(path);
+        std::size_t count = 0;
+        if (!enter(count, path))
+            return false;
+        for (count *= kind == msgpack_kind::map ? 2 : 1; count != 0; --count)
+            if (!skip(path))
+                return false;
+        leave();
+        return true;
+    }
+
+    /// Reads over the next value; only its syntax matters. No recursion: for what may be nested too deeply.
+    bool pass(json_path const* path = nullptr)
+    {
+        for (std::size_t left = 1; left != 0; --left) {
+            msgpack_kind const kind = peek();
+            std::size_t count = 0;
+            if (kind == msgpack_kind::array || kind == msgpack_kind::map) {
+                if (!open(count, path))
+                    return false;
+                left += kind == msgpack_kind::map ? count * 2 : count;
+                if (left - 1 > static_cast<std::size_t>(end_ - at_))
+                    return syntax("cut short", path);
+            } else if (!pass_scalar(kind, path)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /// Reports an error of meaning; keeps the first. Always false.
+    bool fail(serializer_error code, std::string_view what, json_path const* path)
+    {
+        if (!failed_) {
+            failed_ = true;
+            error_.code = code;
+            error_.path = to_string(path);
+            error_.message = what;
+            error_.at_byte = static_cast<std::size_t>(at_ - begin_);
+        }
+        return false;
+    }
+
+    /// Reports that the next value is not what it must be. Always false.
+    bool wrong_type(std::string_view expected, json_path const* path)
+    {
+        msgpack_kind const kind = peek();
+        if (kind == msgpack_kind::end || kind == msgpack_kind::never)
+            return syntax("expected a value", path);
+        return fail(serializer_error::wrong_type, std::string("expected ").append(expected), path);
+    }
+
+    /// Reports that the rest of the payload cannot be read, which is worse than an error of meaning. Always false.
+    bool syntax(std::string_view what, json_path const* path)
+    {
+        failed_ = broken_ && failed_;
+        broken_ = true;
+        return fail(serializer_error::syntax, what, path);
+    }
+
+private:
+    [[nodiscard]] unsigned first() const noexcept { return static_cast<unsigned char>(*at_); }
+
+    /// Reads the `width` bytes behind the first one as an unsigned integer.
+    bool big(std::size_t width, std::uint64_t& out, json_path const* path)
+    {
+        if (static_cast<std::size_t>(end_ - at_) <= width)
+            return syntax("cut short", path);
+        switch (width) {
+        case 1: out = load_big<std::uint8_t>(at_ + 1); break;
+        case 2: out = load_big<std::uint16_t>(at_ + 1); break;
+        case 4: out = load_big<std::uint32_t>(at_ + 1); break;
+        default: out = load_big<std::uint64_t>(at_ + 1); break;
+        }
+        at_ += 1 + width;
+        return true;
+    }
+    /// Reads a length of 1, 2 or 4 bytes: `width` 0, 1, 2.
+    bool length(unsigned width, std::size_t& out, json_path const* path)
+    {
+        std::uint64_t bits = 0;
+        if (!big(std::size_t{1} << width, bits, path))
+            return false;
+        out = static_cast<std::size_t>(bits);
+        return true;
+    }
+    bool bytes(std::size_t size, std::string_view& out, json_path const* path)
+    {
+        if (static_cast<std::size_t>(end_ - at_) < size)
+            return syntax("cut short", path);
+        out = {at_, size};
+        at_ += size;
+        return true;
+    }
+    bool str(std::string_view& out, json_path const* path)
+    {
+        std::size_t size = first() & 0x1F;
+        if (first() < msgpack_format::str8)
+            ++at_;
+        else if (!length(first() - msgpack_format::str8, size, path))
+            return false;
+        return bytes(size, out, path);
+    }
+    /// Reads the head of an array or a map. What it holds is at least a byte each.
+    bool open(std::size_t& count, json_path const* path)
+    {
+        using namespace msgpack_format;
+        unsigned const byte = first();
+        count = byte & 0x0F;
+        if (byte < array16)
+            ++at_;
+        else if (!length((byte - array16) % 2 + 1, count, path))
+            return false;
+        bool const pairs = byte >= map16 || byte < fixarray;
+        if (count > static_cast<std::size_t>(end_ - at_) / (pairs ? 2 : 1))
+            return syntax("cut short", path);
+        return true;
+    }
+    bool pass_scalar(msgpack_kind kind, json_path const* path)
+    {
+        msgpack_integer number;
+        msgpack_extension extended;
+        std::string_view ignored;
+        double real_number = 0;
+        switch (kind) {
+        case msgpack_kind::nil:
+        case msgpack_kind::boolean: return ++at_, true;
+        case msgpack_kind::integer: return integer(number, path);
+        case msgpack_kind::real: return real(real_number, path);
+        case msgpack_kind::binary: return binary(ignored, path);
+        case msgpack_kind::extension: return extension(extended, path);
+        case msgpack_kind::text: return str(ignored, path);
+        default: return syntax("expected a value", path);
+        }
+    }
+
+    char const* begin_;
+    char const* at_;
+    char const* end_;
+    decode_limits const& limits_;
+    std::size_t max_depth_;
+    std::size_t depth_ = 0;
+    bool failed_ = false;
+    bool broken_ = false;
+    decode_error error_;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/serializer/msgpack_json.hpp ----
+
+namespace polycast::inline v0::detail {
+
+// The parts of an event that are JSON text for the application, whatever the serializer: `raw_json`, the `data` of
+// unknown events, ids.
+
+/// Reads a body of the timestamp extension (type -1): 32, 64 or 96 bits.
+[[nodiscard]] inline bool read_timestamp(msgpack_extension const& in, moment& out) noexcept
+{
+    char const* const at = in.body.data();
+    if (in.type != -1)
+        return false;
+    switch (in.body.size()) {
+    case 4: out = {load_big<std::uint32_t>(at), 0}; break;
+    case 8: {
+        auto const bits = load_big<std::uint64_t>(at);
+        out = {static_cast<std::int64_t>(bits & 0x3'FFFF'FFFF), static_cast<std::int64_t>(bits >> 34)};
+        break;
+    }
+    case 12: out = {static_cast<std::int64_t>(load_big<std::uint64_t>(at + 4)), load_big<std::uint32_t>(at)}; break;
+    default: return false;
+    }
+    return out.nanosecond < 1'000'000'000;
+}
+
+/// A time with nanoseconds, which are left out where milliseconds say it all: at most 30 characters at `to`; 0 outside
+/// of the years 0 to 9999.
+[[nodiscard]] inline std::size_t write_moment(moment const& time, char* to) noexcept
+{
+    constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / 1000 - 1;
+    if (time.second > most || time.second < -most ||
+        !write_timestamp(time.second * 1000 + time.nanosecond / 1'000'000, to))
+        return 0;
+    if (time.nanosecond % 1'000'000 == 0)
+        return timestamp_bytes;
+    put_digits(to + 20, static_cast<unsigned>(time.nanosecond), 9);
+    to[29] = 'Z';
+    return 30;
+}
+
+template <class Number>
+void write_digits(byte_buffer& out, Number value)
+{
+    char* const at = out.prepare(32);
+    out.commit(static_cast<std::size_t>(std::to_chars(at, at + 32, value).ptr - at));
+}
+
+/// Appends the next value as JSON. What JSON has no form for is refused: other keys than strings, NaN and infinity,
+/// extensions but for timestamps, which become RFC 3339 text; bin becomes base64.
+inline bool msgpack_to_json(msgpack_reader& in, byte_buffer& out, json_path const* path)
+{
+    switch (in.peek()) {
+    case msgpack_kind::nil: out.append("null", 4); return in.null(path);
+    case msgpack_kind::boolean: {
+        bool value = false;
+        in.boolean(value, path);
+        out.append(value ? std::string_view("true") : std::string_view("false"));
+        return true;
+    }
+    case msgpack_kind::integer: {
+        msgpack_integer number;
+        if (!in.integer(number, path))
+            return false;
+        number.negative ? write_digits(out, static_cast<std::int64_t>(number.bits)) : write_digits(out, number.bits);
+        return true;
+    }
+    case msgpack_kind::real: {
+        double value = 0;
+        if (!in.real(value, path))
+            return false;
+        if (!(value >= std::numeric_limits<double>::lowest() && value <= std::numeric_limits<double>::max()))
+            return in.fail(serializer_error::out_of_range, "not a finite number", path);
+        write_digits(out, value);
+        return true;
+    }
+    case msgpack_kind::text: {
+        std::string_view text;
+        if (!in.text(text, path))
+            return false;
+        write_text(out, text);
+        return true;
+    }
+    case msgpack_kind::binary: {
+        std::string_view bytes;
+        if (!in.binary(bytes, path))
+            return false;
+        std::size_t const size = base64_size(bytes.size());
+        char* const at = out.prepare(size + 2);
+        base64_encode(at + 1, bytes);
+        at[0] = at[size + 1] = '"';
+        out.commit(size + 2);
+        return true;
+    }
+    case msgpack_kind::extension: {
+        msgpack_extension extended;
+        moment time;
+        if (!in.extension(extended, path))
+            return false;
+        if (!read_timestamp(extended, time))
+            return in.fail(serializer_error::wrong_type, "an extension that JSON has no form for", path);
+        char* const at = out.prepare(32);
+        std::size_t const size = write_moment(time, at + 1);
+        if (size == 0)
+            return in.fail(serializer_error::out_of_range, "time out of range", path);
+        at[0] = at[size + 1] = '"';
+        out.commit(size + 2);
+        return true;
+    }
+    case msgpack_kind::array: {
+        json_path at{path};
+        std::size_t count = 0;
+        if (!in.enter(count, path))
+            return false;
+        for (out.push_back('['); at.index != count; ++at.index) {
+            if (at.index != 0)
+                out.push_back(',');
+            if (!msgpack_to_json(in, out, &at))
+                return false;
+        }
+        out.push_back(']');
+        in.leave();
+        return true;
+    }
+    case msgpack_kind::map: {
+        std::size_t count = 0;
+        if (!in.enter(count, path))
+            return false;
+        out.push_back('{');
+        for (std::size_t i = 0; i != count; ++i) {
+            std::string_view key;
+            if (!in.key(key, path))
+                return false;
+            json_path const at{path, key};
+            if (i != 0)
+                out.push_back(',');
+            write_text(out, key);
+            out.push_back(':');
+            if (!msgpack_to_json(in, out, &at))
+                return false;
+        }
+        out.push_back('}');
+        in.leave();
+        return true;
+    }
+    default: return in.wrong_type("a value", path);
+    }
+}
+
+/// Gives what was written since `begin`, a byte to spare and then elements, its head: the count was not known there.
+inline void close_head(byte_buffer& out, std::size_t begin, msgpack_head kind, std::size_t count)
+{
+    std::size_t const end = out.size();
+    write_head(out, kind, count);
+    std::size_t const bytes = out.size() - end;
+    char head[5];
+    std::memcpy(head, out.data() + end, bytes);
+    if (bytes != 1)  // few containers have more than 15 elements
+        std::memmove(out.data() + begin + bytes, out.data() + begin + 1, end - begin - 1);
+    std::memcpy(out.data() + begin, head, bytes);
+    out.truncate(end - 1 + bytes);
+}
+
+inline bool json_value_to_msgpack(json_reader& in, byte_buffer& out)
+{
+    std::string_view text;
+    bool first = true;
+    std::size_t const begin = out.size();
+    std::size_t count = 0;
+    switch (in.peek()) {
+    case json_kind::null: out.push_back(static_cast<char>(msgpack_format::nil)); return in.null(nullptr);
+    case json_kind::boolean: {
+        bool value = false;
+        if (!in.boolean(value, nullptr))
+            return false;
+        out.push_back(static_cast<char>(value ? msgpack_format::yes : msgpack_format::no));
+        return true;
+    }
+    case json_kind::text:
+        if (!in.text(text, nullptr))
+            return false;
+        write_str(out, text);
+        return true;
+    case json_kind::number: {
+        char* const from = in.position();
+        if (!in.number(text, nullptr))
+            return false;
+        std::uint64_t magnitude = 0;
+        std::int64_t number = 0;
+        char const* const end = text.data() + text.size();
+        if (auto const [at, ec] = std::from_chars(text.data(), end, magnitude); at == end && ec == std::errc{}) {
+            write_integer(out, magnitude);
+        } else if (auto const [stop, failure] = std::from_chars(text.data(), end, number);
+                   stop == end && failure == std::errc{} && number != 0) {  // -0 is no integer
+            write_integer(out, number);
+        } else {
+            double real = 0;
+            in.seek(from, in.depth());
+            if (!read_real(in, real, nullptr))
+                return false;
+            write_real(out, real);
+        }
+        return true;
+    }
+    case json_kind::array:
+        if (!in.enter(nullptr))
+            return false;
+        out.push_back('\0');
+        for (; in.next_element(first, nullptr); ++count)
+            if (!json_value_to_msgpack(in, out))
+                return false;
+        if (in.failed())
+            return false;
+        close_head(out, begin, msgpack_head::array, count);
+        return true;
+    case json_kind::object:
+        if (!in.enter(nullptr))
+            return false;
+        out.push_back('\0');
+        for (; in.next_key(first, text, nullptr); ++count) {
+            write_str(out, text);
+            if (!json_value_to_msgpack(in, out))
+                return false;
+        }
+        if (in.failed())
+            return false;
+        close_head(out, begin, msgpack_head::map, count);
+        return true;
+    default: return in.syntax("expected a value", nullptr);
+    }
+}
+
+/// Appends one value of JSON text as MessagePack; empty text as nil. Errors: as a payload of JSON has them. Parses in a
+/// scratch buffer of the thread.
+[[nodiscard]] inline serializer_error json_to_msgpack(byte_buffer& out, std::string_view text)
+{
+    thread_local byte_buffer scratch;
+    if (text.empty()) {
+        out.push_back(static_cast<char>(msgpack_format::nil));
+        return {};
+    }
+    if (!is_utf8(text))
+        return serializer_error::invalid_utf8;
+    scratch.clear();
+    scratch.append(text);
+    decode_limits const limits{.max_depth = 512};
+    json_reader in({scratch.data(), scratch.size()}, limits);
+    if (in.next_object() && json_value_to_msgpack(in, out) && in.peek() == json_kind::end)
+        return {};
+    return in.failed() ? static_cast<serializer_error>(in.error().code.value()) : serializer_error::syntax;
+}
+
+/// Appends an id, which is JSON text.
+[[nodiscard]] inline serializer_error id_to_msgpack(byte_buffer& out, std::string_view id_json)
+{
+    std::uint64_t number = 0;
+    char const* const end = id_json.data() + id_json.size();
+    if (auto const [at, ec] = std::from_chars(id_json.data(), end, number); at == end && ec == std::errc{}) {
+        write_integer(out, number);
+        return {};
+    }
+    // What stands between the quotes is the string itself, unless something is escaped.
+    if (id_json.size() >= 2 && id_json.front() == '"' && skip_unescaped<false>(id_json.data() + 1, end) == end - 1) {
+        write_str(out, id_json.substr(1, id_json.size() - 2));
+        return {};
+    }
+    return json_to_msgpack(out, id_json);
+}
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/serializer/msgpack_bind.hpp ----
+
+namespace polycast::inline v0::detail {
+
+template <class T>
+bool unpack_value(msgpack_reader& in, T& out, json_path const* path);
+
+/// Takes a float that is a whole number for that integer: JavaScript has but one kind of number, and some of its
+/// encoders write those beyond 32 bits as float 64.
+inline bool whole_number(msgpack_reader& in, msgpack_integer& out, json_path const* path)
+{
+    double value = 0;
+    if (!in.real(value, path))
+        return false;
+    if (!(value >= -9223372036854775808.0 && value < 18446744073709551616.0)) {
+        bool const number =
+            value <= std::numeric_limits<double>::max() && value >= std::numeric_limits<double>::lowest();
+        return in.fail(number ? serializer_error::out_of_range : serializer_error::wrong_type,
+                       number ? "integer out of the field's range" : "expected an integer", path);
+    }
+    out.negative = value < 0;
+    out.bits =
+        out.negative ? static_cast<std::uint64_t>(static_cast<std::int64_t>(value)) : static_cast<std::uint64_t>(value);
+    double const back =
+        out.negative ? static_cast<double>(static_cast<std::int64_t>(out.bits)) : static_cast<double>(out.bits);
+    return back == value || in.fail(serializer_error::wrong_type, "expected an integer", path);
+}
+
+template <class T>
+bool unpack_integer(msgpack_reader& in, T& out, json_path const* path)
+{
+    msgpack_integer number;
+    msgpack_kind const kind = in.peek();
+    if (kind != msgpack_kind::integer && kind != msgpack_kind::real)
+        return in.wrong_type("an integer", path);
+    if (kind == msgpack_kind::integer ? !in.integer(number, path) : !whole_number(in, number, path))
+        return false;
+    if (number.negative ? !std::in_range<T>(static_cast<std::int64_t>(number.bits)) : !std::in_range<T>(number.bits))
+        return in.fail(serializer_error::out_of_range, "integer out of the field's range", path);
+    out = static_cast<T>(number.bits);
+    return true;
+}
+
+template <class T>
+bool unpack_real(msgpack_reader& in, T& out, json_path const* path)
+{
+    msgpack_kind const kind = in.peek();
+    if (kind == msgpack_kind::integer) {
+        msgpack_integer number;
+        if (!in.integer(number, path))
+            return false;
+        out = number.negative ? static_cast<T>(static_cast<std::int64_t>(number.bits)) : static_cast<T>(number.bits);
+        return true;
+    }
+    double value = 0;
+    if (kind != msgpack_kind::real)
+        return in.wrong_type("a number", path);
+    if (!in.real(value, path))
+        return false;
+    // As in JSON, neither NaN nor infinity, and nothing that would become one of them.
+    if (!(value >= static_cast<double>(std::numeric_limits<T>::lowest()) &&
+          value <= static_cast<double>(std::numeric_limits<T>::max())) &&
+        !(sizeof(T) > sizeof(double) && value - value == 0))
+        return in.fail(serializer_error::out_of_range, "number out of the field's range", path);
+    out = static_cast<T>(value);
+    return true;
+}
+
+template <class T>
+bool unpack_enumeration(msgpack_reader& in, T& out, json_path const* path)
+{
+    if constexpr (named_enum<T>) {
+        std::string_view name;
+        if (in.peek() != msgpack_kind::text)
+            return in.wrong_type("an enumerator's name", path);
+        if (!in.text(name, path))
+            return false;
+        return find_enumerator(name, out) ||
+               in.fail(serializer_error::unknown_enumerator, "no enumerator of this name", path);
+    } else {
+        std::underlying_type_t<T> number{};
+        if (!unpack_value(in, number, path))
+            return false;
+        out = static_cast<T>(number);
+        return true;
+    }
+}
+
+template <class T>
+bool unpack_time(msgpack_reader& in, T& out, json_path const* path)
+{
+    namespace ch = std::chrono;
+    moment time;
+    if (in.peek() == msgpack_kind::extension) {
+        msgpack_extension extended;
+        if (!in.extension(extended, path))
+            return false;
+        if (!read_timestamp(extended, time))
+            return in.fail(serializer_error::wrong_type, "expected a time", path);
+    } else {
+        std::string_view written;
+        if (in.peek() != msgpack_kind::text)
+            return in.wrong_type("an RFC 3339 time", path);
+        if (!in.text(written, path))
+            return false;
+        auto const parsed = parse_timestamp(written);
+        if (!parsed)
+            return in.fail(serializer_error::wrong_type, "expected an RFC 3339 time", path);
+        time = *parsed;
+    }
+    constexpr auto first = ch::duration_cast<ch::seconds>(T::duration::min()).count();
+    constexpr auto last = ch::duration_cast<ch::seconds>(T::duration::max()).count();
+    if (time.second <= first || time.second >= last)
+        return in.fail(serializer_error::out_of_range, "time out of the field's range", path);
+    out = T{ch::duration_cast<typename T::duration>(ch::seconds{time.second}) +
+            ch::duration_cast<typename T::duration>(ch::nanoseconds{time.nanosecond})};
+    return true;
+}
+
+template <byte_list T>
+bool unpack_bytes(msgpack_reader& in, T& out, json_path const* path)
+{
+    std::string_view bytes;
+    if (!in.binary(bytes, path))
+        return false;
+    if constexpr (kind_of<T>() == value_kind::array) {
+        if (bytes.size() != out.size())
+            return in.fail(serializer_error::out_of_range,
+                           bytes.size() < out.size() ? "too few elements" : "too many elements", path);
+    } else {
+        out.resize(bytes.size());
+    }
+    if (!bytes.empty())
+        std::memcpy(out.data(), bytes.data(), bytes.size());
+    return true;
+}
+
+template <class T>
+bool unpack_list(msgpack_reader& in, T& out, json_path const* path)
+{
+    if constexpr (byte_list<T>)
+        if (in.peek() == msgpack_kind::binary)
+            return unpack_bytes(in, out, path);
+    std::size_t count = 0;
+    json_path at{path};
+    if (in.peek() != msgpack_kind::array)
+        return in.wrong_type("an array", path);
+    if (!in.enter(count, path))
+        return false;
+    if constexpr (kind_of<T>() == value_kind::array) {
+        for (; at.index != count; ++at.index) {
+            if (at.index == std::tuple_size_v<T>)
+                return in.fail(serializer_error::out_of_range, "too many elements", path);
+            if (!unpack_value(in, out[at.index], &at))
+                return false;
+        }
+        if (count != std::tuple_size_v<T>)
+            return in.fail(serializer_error::out_of_range, "too few elements", path);
+    } else {
+        out.clear();
+        for (; at.index != count; ++at.index) {
+            typename T::value_type element{};  // not in place: vector<bool> has no elements to refer to
+            if (!unpack_value(in, element, &at))
+                return false;
+            out.push_back(std::move(element));
+        }
+    }
+    in.leave();
+    return true;
+}
+
+template <class T>
+bool unpack_map(msgpack_reader& in, T& out, json_path const* path)
+{
+    std::size_t count = 0;
+    std::string_view key;
+    if (in.peek() != msgpack_kind::map)
+        return in.wrong_type("a map", path);
+    if (!in.enter(count, path))
+        return false;
+    for (out.clear(); count != 0; --count) {
+        if (!in.key(key, path))
+            return false;
+        json_path const at{path, key};
+        auto const [place, added] = out.try_emplace(typename T::key_type(key));
+        if (!added)
+            return in.fail(serializer_error::duplicate_field, "a key occurs twice", &at);
+        if (!unpack_value(in, place->second, &at))
+            return false;
+    }
+    in.leave();
+    return true;
+}
+
+/// Whether a value of that kind is for the alternative `A`, which is no aggregate.
+template <class A>
+[[nodiscard]] constexpr bool unpacks_from(msgpack_kind kind) noexcept
+{
+    switch (shape_of<A>()) {
+    case wire_shape::boolean: return kind == msgpack_kind::boolean;
+    case wire_shape::number: return kind == msgpack_kind::integer || kind == msgpack_kind::real;
+    case wire_shape::text:
+        return kind == msgpack_kind::text || (kind == msgpack_kind::extension && kind_of<A>() == value_kind::time);
+    case wire_shape::list: return kind == msgpack_kind::array || (kind == msgpack_kind::binary && byte_list<A>);
+    default: return false;
+    }
+}
+
+/// As `read_variant` of JSON: a map of one pair names an aggregate, any other value is told by its kind.
+template <class T>
+bool unpack_variant(msgpack_reader& in, T& out, json_path const* path)
+{
+    static_assert(alternatives<T>::distinct);
+    msgpack_kind const kind = in.peek();
+    bool ok = false;
+    auto const into = [&]<class A>(json_path const* at) {
+        A value{};
+        if ((ok = unpack_value(in, value, at)))
+            out.template emplace<A>(std::move(value));
+        return true;
+    };
+    if (kind != msgpack_kind::map) {
+        bool const found = alternatives<T>::find(
+            [&]<class A>() { return unpacks_from<A>(kind) && into.template operator()<A>(path); });
+        return found ? ok : in.wrong_type("another kind of value", path);
+    }
+    std::size_t count = 0;
+    std::string_view name;
+    if (!in.enter(count, path))
+        return false;
+    if (count != 1)
+        return in.fail(serializer_error::wrong_type, "expected a map with one key: the name of its type", path);
+    if (!in.key(name, path))
+        return false;
+    json_path const at{path, name};
+    bool const found = alternatives<T>::find([&]<class A>() {
+        if constexpr (shape_of<A>() == wire_shape::tagged)
+            return name == event_name<A> && into.template operator()<A>(&at);
+        else
+            return false;
+    });
+    if (!found)
+        return in.fail(serializer_error::wrong_type, "no alternative of this name", &at);
+    in.leave();
+    return ok;
+}
+
+/// Reports the first required field of `T` that `seen` lacks; true if there is none.
+template <class T>
+bool has_required(msgpack_reader& in, T& out, std::uint64_t seen, json_path const* path)
+{
+    std::uint64_t const missing = required_fields(out) & ~seen;
+    if (missing == 0)
+        return true;
+    json_path const at{path, field_names<T>[static_cast<std::size_t>(std::countr_zero(missing))]};
+    return in.fail(serializer_error::missing_field, "missing field", &at);
+}
+
+template <class T>
+bool unpack_aggregate(msgpack_reader& in, T& out, json_path const* path)
+{
+    constexpr std::size_t fields = field_count<T>;
+    std::size_t left = 0;
+    if (in.peek() != msgpack_kind::map)
+        return in.wrong_type("a map", path);
+    if (!in.enter(left, path))
+        return false;
+    std::uint64_t seen = 0;
+    std::size_t index = fields;  // of the field before
+    std::string_view key;
+    for (; left != 0; --left) {
+        if (!in.key(key, path))
+            return false;
+        json_path const at{path, key};
+        // Most peers write the fields in the order of declaration.
+        std::size_t const guess = index + 1 < fields ? index + 1 : 0;
+        index = guess;
+        if constexpr (fields != 0)
+            if (key != field_names<T>[guess])
+                for (index = 0; index != fields && field_names<T>[index] != key;)
+                    ++index;
+        if (index == fields) {
+            if (in.limits().refuse_unknown_fields)
+                return in.fail(serializer_error::unknown_field, "unknown field", &at);
+            if (!in.skip(&at))
+                return false;
+            continue;
+        }
+        if ((seen >> index & 1) != 0)
+            return in.fail(serializer_error::duplicate_field, "a field occurs twice", &at);
+        seen |= std::uint64_t{1} << index;
+        bool ok = true;
+        with_fields(out, [&](auto&... all) {
+            std::size_t i = 0;
+            (void)((i++ == index ? (ok = unpack_value(in, all, &at), true) : false) || ... || false);
+        });
+        if (!ok)
+            return false;
+    }
+    in.leave();
+    return has_required(in, out, seen, path);
+}
+
+/// Reads the next value into `out`. On an error the reader stands anywhere in it; see `msgpack_reader`.
+template <class T>
+bool unpack_value(msgpack_reader& in, T& out, json_path const* path)
+{
+    constexpr value_kind kind = kind_of<T>();
+    static_assert(kind != value_kind::unsupported, "polycast: an event has a field of a type that cannot be decoded.");
+    static_assert(kind != value_kind::text_view,
+                  "polycast: an accepted event has a view as a field, which would outlive its text: use std::string.");
+    if constexpr (kind == value_kind::boolean) {
+        return in.peek() == msgpack_kind::boolean ? in.boolean(out, path) : in.wrong_type("true or false", path);
+    } else if constexpr (kind == value_kind::integer) {
+        return unpack_integer(in, out, path);
+    } else if constexpr (kind == value_kind::real) {
+        return unpack_real(in, out, path);
+    } else if constexpr (kind == value_kind::enumeration) {
+        return unpack_enumeration(in, out, path);
+    } else if constexpr (kind == value_kind::text) {
+        std::string_view text;
+        if (in.peek() != msgpack_kind::text)
+            return in.wrong_type("a string", path);
+        if (!in.text(text, path))
+            return false;
+        out.assign(text.data(), text.size());
+        return true;
+    } else if constexpr (kind == value_kind::optional) {
+        if (in.peek() == msgpack_kind::nil) {
+            out.reset();
+            return in.null(path);
+        }
+        return unpack_value(in, out.emplace(), path);
+    } else if constexpr (kind == value_kind::nullable) {
+        return unpack_value(in, out.value, path);
+    } else if constexpr (kind == value_kind::raw) {
+        byte_buffer text;
+        if (!msgpack_to_json(in, text, path))
+            return false;
+        out.text.assign(text.data(), text.size());
+        return true;
+    } else if constexpr (kind == value_kind::duration) {
+        typename T::rep count{};
+        if (!unpack_value(in, count, path))
+            return false;
+        out = T{count};
+        return true;
+    } else if constexpr (kind == value_kind::time) {
+        return unpack_time(in, out, path);
+    } else if constexpr (kind == value_kind::variant) {
+        return unpack_variant(in, out, path);
+    } else if constexpr (kind == value_kind::array || kind == value_kind::sequence) {
+        return unpack_list(in, out, path);
+    } else if constexpr (kind == value_kind::map) {
+        return unpack_map(in, out, path);
+    } else if constexpr (kind == value_kind::aggregate) {
+        return unpack_aggregate(in, out, path);
+    }
+}
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/serializer/msgpack_envelope.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// Reads the keys around an event into an `envelope`. What the envelope has as text and MessagePack as something else,
+/// ids and times, is kept here.
+class msgpack_envelope_reader {
+public:
+    explicit msgpack_envelope_reader(msgpack_reader& in) noexcept : in_(in) {}
+    msgpack_envelope_reader(msgpack_envelope_reader const&) = delete;
+
+    envelope head;
+
+    /// Goes into the map that is next; false if it may not.
+    bool enter() { return in_.enter(left_, nullptr); }
+
+    /// Reads on to the next `data` and stands before its value: true. False at the end of the map, or when the payload
+    /// is broken. An error of meaning is kept, and the keys after it are still read: the reply needs the id.
+    bool until_data()
+    {
+        while (left_ != 0 && !in_.broken()) {
+            --left_;
+            std::string_view key;
+            if (char const* const at = in_.position(); !in_.key(key, nullptr)) {
+                again(at, 2);
+                continue;
+            }
+            json_path const at{nullptr, key};
+            char const* const value = in_.position();
+            if (key == "data" && once(data_bit, &at))
+                return true;
+            if (key == "data" || !member(key, &at))
+                again(value, 1);
+        }
+        return false;
+    }
+
+    /// Reads over `count` values that begin at `from`, in the map, whatever is wrong with them.
+    void again(char const* from, std::size_t count)
+    {
+        if (in_.broken())
+            return;
+        for (in_.seek(from, 1); count != 0 && in_.pass();)
+            --count;
+    }
+
+private:
+    static constexpr std::size_t texts = std::size(envelope_texts);
+    static constexpr std::size_t numbers = std::size(envelope_numbers);
+    static constexpr std::size_t flags = std::size(envelope_flags);
+    static constexpr std::size_t data_bit = texts + numbers + flags;
+    static constexpr std::size_t id_bit = data_bit + 1;
+    static constexpr std::size_t ack_bit = data_bit + 2;
+    static constexpr std::size_t reconnect_bit = data_bit + 3;
+    static constexpr std::size_t dictionary_bit = data_bit + 4;
+    static_assert(dictionary_bit < 64);
+
+    bool once(std::size_t bit, json_path const* at)
+    {
+        if ((seen_ >> bit & 1) != 0)
+            return in_.fail(serializer_error::duplicate_field, "a key occurs twice", at);
+        seen_ |= std::uint64_t{1} << bit;
+        return true;
+    }
+
+    /// Reads the value of one key. False on any error.
+    bool member(std::string_view key, json_path const* at)
+    {
+        std::size_t bit = 0;
+        for (auto const& [name, target] : envelope_texts) {
+            if (key == name)
+                return once(bit, at) && (null(at) || text(head.*target, at, key == "timestamp"));
+            ++bit;
+        }
+        if (key == "id")
+            return once(id_bit, at) && (null(at) || id(at));
+        for (auto const& [name, target] : envelope_numbers) {
+            if (key == name)
+                return once(bit, at) && unpack_value(in_, head.*target, at);
+            ++bit;
+        }
+        for (auto const& [name, target] : envelope_flags) {
+            if (key == name)
+                return once(bit, at) && unpack_value(in_, head.*target, at);
+            ++bit;
+        }
+        if (key == "ack" && in_.peek() == msgpack_kind::map)
+            return once(ack_bit, at) && nested(at, [&](std::string_view inner, json_path const* place) {
+                       return inner == "every"       ? unpack_value(in_, head.ack_every, place)
+                              : inner == "within_ms" ? unpack_value(in_, head.ack_within_ms, place)
+                                                     : in_.skip(place);
+                   });
+        if (key == "dictionary" && in_.peek() == msgpack_kind::map)
+            return once(dictionary_bit, at) && nested(at, [&](std::string_view inner, json_path const* place) {
+                       return inner == "id"    ? text(head.dictionary_id, place)
+                              : inner == "url" ? text(head.dictionary_url, place)
+                                               : in_.skip(place);
+                   });
+        if (key == "reconnect_after_ms")
+            return once(reconnect_bit, at) && (null(at) || reconnect(at));
+        return in_.skip(at);
+    }
+
+    /// Takes nil for an absent value.
+    bool null(json_path const* at) { return in_.peek() == msgpack_kind::nil && in_.null(at); }
+
+    bool text(std::string_view& out, json_path const* at, bool is_time = false)
+    {
+        if (is_time && in_.peek() == msgpack_kind::extension) {
+            msgpack_extension extended;
+            moment time;
+            if (!in_.extension(extended, at))
+                return false;
+            if (!read_timestamp(extended, time))
+                return in_.fail(serializer_error::wrong_type, "expected a time", at);
+            out = {timestamp_, write_moment(time, timestamp_)};
+            return !out.empty() || in_.fail(serializer_error::out_of_range, "time out of range", at);
+        }
+        return in_.peek() == msgpack_kind::text ? in_.text(out, at) : in_.wrong_type("a string", at);
+    }
+
+    /// The id as JSON text, which `msgpack::encode` turns back.
+    bool id(json_path const* at)
+    {
+        msgpack_kind const kind = in_.peek();
+        if (kind == msgpack_kind::text) {
+            std::string_view written;
+            if (!in_.text(written, at))
+                return false;
+            write_text(id_text_, written);
+            head.id = id_text_.view();
+            return true;
+        }
+        std::uint64_t number = 0;
+        if (kind != msgpack_kind::integer && kind != msgpack_kind::real)
+            return in_.wrong_type("an unsigned integer or a string", at);
+        if (!unpack_value(in_, number, at))
+            return false;
+        auto const written = std::to_chars(id_digits_, id_digits_ + sizeof id_digits_, number);
+        head.id = {id_digits_, static_cast<std::size_t>(written.ptr - id_digits_)};
+        return true;
+    }
+
+    bool reconnect(json_path const* at)
+    {
+        std::array<std::uint64_t, 2> range{};
+        if (!unpack_value(in_, range, at))
+            return false;
+        head.reconnect_min_ms = range[0];
+        head.reconnect_max_ms = range[1];
+        return true;
+    }
+
+    template <class Each>
+    bool nested(json_path const* path, Each each)
+    {
+        std::size_t count = 0;
+        std::string_view key;
+        if (!in_.enter(count, path))
+            return false;
+        for (; count != 0; --count) {
+            if (!in_.key(key, path))
+                return false;
+            json_path const at{path, key};
+            if (!each(key, &at))
+                return false;
+        }
+        in_.leave();
+        return true;
+    }
+
+    msgpack_reader& in_;
+    std::size_t left_ = 0;
+    std::uint64_t seen_ = 0;
+    byte_buffer id_text_;
+    char id_digits_[20];
+    char timestamp_[32];
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/serializer/msgpack_write.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// Appends values as MessagePack. Allocates nothing but the buffer's growth, but for a `raw_json`, which is parsed in a
+/// scratch buffer of the thread. `error` is the first fault; what was written is then not to be used.
+struct msgpack_writer {
+    byte_buffer& out;
+    serializer_error error{};
+
+    void fail(serializer_error e) noexcept
+    {
+        if (error == serializer_error{})
+            error = e;
+    }
+
+    /// The number of fields that are there: all but the `std::optional`s without value.
+    template <class T>
+    [[nodiscard]] static std::size_t count_present(T const& value)
+    {
+        return with_fields(value,
+                           [](auto const&... all) { return (std::size_t{is_present(all)} + ... + std::size_t{0}); });
+    }
+
+    /// Each field as key and value; a `std::optional` without value is left out.
+    template <class T>
+    void fields(T const& value)
+    {
+        with_fields(value, [this](auto const&... all) {
+            [ this, &all... ]<std::size_t... I>(std::index_sequence<I...>)
+            {
+                (this->template field<T, I>(all), ...);
+            }
+            (std::make_index_sequence<sizeof...(all)>{});
+        });
+    }
+
+    template <class T>
+    void write(T const& value)
+    {
+        constexpr value_kind kind = kind_of<T>();
+        static_assert(kind != value_kind::unsupported,
+                      "polycast: an event has a field of a type that cannot be encoded.");
+        if constexpr (kind == value_kind::boolean) {
+            out.push_back(static_cast<char>(value ? msgpack_format::yes : msgpack_format::no));
+        } else if constexpr (kind == value_kind::integer) {
+            write_integer(out, value);
+        } else if constexpr (kind == value_kind::real) {
+            real(value);
+        } else if constexpr (kind == value_kind::enumeration) {
+            enumeration(value);
+        } else if constexpr (kind == value_kind::text || kind == value_kind::text_view) {
+            text(std::string_view(value));
+        } else if constexpr (kind == value_kind::optional) {
+            value.has_value() ? write(*value) : out.push_back(static_cast<char>(msgpack_format::nil));
+        } else if constexpr (kind == value_kind::nullable) {
+            write(value.value);
+        } else if constexpr (kind == value_kind::raw) {
+            json(value.text);
+        } else if constexpr (kind == value_kind::duration) {
+            write(value.count());
+        } else if constexpr (kind == value_kind::time) {
+            time(value);
+        } else if constexpr (kind == value_kind::variant) {
+            alternative(value);
+        } else if constexpr (byte_list<T>) {
+            head(msgpack_head::binary, value.size());
+            out.append(reinterpret_cast<char const*>(value.data()), value.size());
+        } else if constexpr (kind == value_kind::array || kind == value_kind::sequence) {
+            list(value);
+        } else if constexpr (kind == value_kind::map) {
+            head(msgpack_head::map, value.size());
+            for (auto const& [key, mapped] : value) {
+                text(std::string_view(key));
+                write(mapped);
+            }
+        } else if constexpr (kind == value_kind::aggregate) {
+            head(msgpack_head::map, count_present(value));
+            fields(value);
+        }
+    }
+
+    void head(msgpack_head kind, std::size_t count)
+    {
+        if (count > std::numeric_limits<std::uint32_t>::max())
+            return fail(serializer_error::out_of_range);
+        write_head(out, kind, count);
+    }
+
+    void text(std::string_view value)
+    {
+        if (value.size() > std::numeric_limits<std::uint32_t>::max() / 3)
+            return fail(serializer_error::out_of_range);
+        write_str(out, value);
+    }
+
+    /// JSON text as the MessagePack of the same value.
+    void json(std::string_view text)
+    {
+        if (serializer_error const e = json_to_msgpack(out, text); e != serializer_error{})
+            fail(e);
+    }
+
+private:
+    template <class Field>
+    [[nodiscard]] static constexpr bool is_present(Field const& value)
+    {
+        if constexpr (kind_of<Field>() == value_kind::optional)
+            return value.has_value();
+        else
+            return true;
+    }
+
+    template <class T, std::size_t I, class Field>
+    void field(Field const& value)
+    {
+        if (!is_present(value))
+            return;
+        constexpr std::string_view name = field_names<T>[I];
+        static constexpr auto key = packed_str<packed_str_bytes(name.size())>(name);
+        out.append(key.data(), key.size());
+        if constexpr (kind_of<Field>() == value_kind::optional)
+            write(*value);
+        else
+            write(value);
+    }
+
+    template <std::floating_point Real>
+    void real(Real value)
+    {
+        if (!(value >= std::numeric_limits<Real>::lowest() && value <= std::numeric_limits<Real>::max()))
+            return fail(serializer_error::not_a_number);
+        if constexpr (sizeof(Real) > sizeof(double))
+            if (value < std::numeric_limits<double>::lowest() || value > std::numeric_limits<double>::max())
+                return fail(serializer_error::out_of_range);
+        write_real(out, static_cast<double>(value));
+    }
+
+    template <class E>
+    void enumeration(E value)
+    {
+        if constexpr (named_enum<E>) {
+            std::string_view const name = enumerator_name(value);
+            if (name.empty())
+                fail(serializer_error::unknown_enumerator);
+            write_str(out, name);
+        } else {
+            write(static_cast<std::underlying_type_t<E>>(value));
+        }
+    }
+
+    template <class Time>
+    void time(Time value)
+    {
+        auto const since = std::chrono::floor<std::chrono::milliseconds>(value).time_since_epoch();
+        char* const at = out.prepare(timestamp_bytes + 1);
+        if (!write_timestamp(since.count(), at + 1))
+            return fail(serializer_error::out_of_range);
+        static_assert(timestamp_bytes < 32);
+        at[0] = static_cast<char>(msgpack_format::fixstr | timestamp_bytes);
+        out.commit(timestamp_bytes + 1);
+    }
+
+    template <class List>
+    void list(List const& value)
+    {
+        std::size_t count = 0;
+        if constexpr (requires { value.size(); })
+            count = value.size();
+        else
+            for (auto const& element : value)
+                static_cast<void>(element), ++count;
+        head(msgpack_head::array, count);
+        for (auto const& element : value)
+            // Not deduced: the elements of vector<bool> are proxies.
+            write<typename List::value_type>(element);
+    }
+
+    template <class Variant>
+    void alternative(Variant const& value)
+    {
+        static_assert(alternatives<Variant>::distinct);
+        visit(
+            [this]<class T>(T const& held) {
+                if constexpr (kind_of<T>() == value_kind::aggregate) {
+                    head(msgpack_head::map, 1);
+                    static constexpr auto name = packed_str<packed_str_bytes(event_name<T>.size())>(event_name<T>);
+                    out.append(name.data(), name.size());
+                }
+                write(held);
+            },
+            value);
+    }
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/serializer/msgpack.hpp ----
+
+namespace polycast::inline v0 {
+
+namespace detail {
+
+/// Decodes the maps of one payload, one after the other.
+template <class Catalog, class Visitor>
+class msgpack_decoder {
+public:
+    msgpack_decoder(std::span<char const> payload, decode_limits const& limits, Visitor& visitor) noexcept
+        : in_(payload, limits), visitor_(visitor)
+    {
+    }
+
+    void run()
+    {
+        if (!in_.next_object())
+            return refuse(serializer_error::syntax, "the payload is empty");
+        do {
+            one();
+            if (in_.broken())
+                return;
+            if constexpr (requires { { visitor_.stopped() } -> std::convertible_to<bool>; })
+                if (visitor_.stopped())
+                    return;
+        } while (errors_ < in_.limits().max_errors && in_.next_object());
+        if (errors_ == in_.limits().max_errors && in_.next_object())
+            refuse(serializer_error::too_many_errors, "too many errors, the rest of the payload was not read");
+    }
+
+private:
+    void refuse(serializer_error code, std::string_view what)
+    {
+        in_.fail(code, what, nullptr);
+        visitor_.error(envelope{}, in_.error());
+    }
+
+    void one()
+    {
+        msgpack_envelope_reader keys(in_);
+        char const* const begin = in_.position();
+        if (in_.peek() != msgpack_kind::map)
+            in_.syntax("expected a map", nullptr);
+        else if (keys.enter())
+            object(keys);
+        else
+            keys.again(begin, 1);
+        if (in_.failed()) {
+            ++errors_;
+            keys.head.data = {};
+            visitor_.error(keys.head, in_.error());
+        }
+    }
+
+    void object(msgpack_envelope_reader& keys)
+    {
+        char const* data = nullptr;
+        while (keys.until_data()) {
+            data = in_.position();
+            if (std::size_t const index = Catalog::index_of(keys.head.type); index != Catalog::npos && !in_.failed())
+                return Catalog::visit(index, [&]<class E>() { bind<E>(keys, data); });
+            // The type is still to come, or it is none of ours.
+            json_path const at{nullptr, "data"};
+            if (!in_.skip(&at))
+                keys.again(data, 1);
+        }
+        if (in_.failed())
+            return;
+        char const* const end = in_.position();
+        if (keys.head.type.empty()) {
+            json_path const at{nullptr, "type"};
+            in_.fail(serializer_error::missing_field, "missing field", &at);
+        } else if (keys.head.is_control()) {
+            visitor_.control(keys.head);
+        } else if (std::size_t const index = Catalog::index_of(keys.head.type); index == Catalog::npos) {
+            unknown(keys, data);
+            in_.seek(end, 0);
+        } else {
+            Catalog::visit(index, [&]<class E>() { bind<E>(keys, data, end); });
+        }
+    }
+
+    void unknown(msgpack_envelope_reader& keys, char const* data)
+    {
+        json_path const at{nullptr, "data"};
+        byte_buffer text;
+        if (data != nullptr) {
+            in_.seek(data, 1);
+            if (!msgpack_to_json(in_, text, &at))
+                return;
+            keys.head.data = text.view();
+        }
+        visitor_.unknown(std::as_const(keys.head));
+        keys.head.data = {};
+    }
+
+    /// Reads `data` into an `E`, then the keys after it, and hands both over. `end`: where the map ends, if its keys
+    /// were already read.
+    template <class E>
+    void bind(msgpack_envelope_reader& keys, char const* data, char const* end = nullptr)
+    {
+        static_assert(std::default_initializable<E>, "polycast: an accepted event must be default constructible.");
+        json_path const at{nullptr, "data"};
+        E event{};
+        if (data != nullptr) {
+            in_.seek(data, 1);
+            if (!unpack_value(in_, event, &at))
+                keys.again(data, 1);
+        } else {
+            has_required(in_, event, 0, &at);
+        }
+        if (end != nullptr)
+            in_.seek(end, 0);
+        else
+            while (keys.until_data()) {
+            }  // a second `data` was refused by the reader of the keys
+        if (!in_.failed())
+            visitor_.event(std::as_const(keys.head), std::move(event));
+    }
+
+    msgpack_reader in_;
+    Visitor& visitor_;
+    std::size_t errors_ = 0;
+};
+
+}  // namespace detail
+
+namespace serializer {
+
+/// WIRE's MessagePack (the specification of 2013 with the timestamps of 2017): binary frames of one or more maps, back
+/// to back, with the same keys and the same meaning as `json`, so that an application does not see which of them its
+/// peers speak. In plain mode too: a server with this policy has no JSON for clients that offer no token.
+///
+/// Own code: msgpack-cxx reads into a DOM on the heap or pushes tokens at a visitor, which cannot fill a typed field
+/// without a stack of erased targets, and it adds more than a second to a compilation.
+///
+/// | C++ type                                  | MessagePack                                                          |
+/// |-------------------------------------------|----------------------------------------------------------------------|
+/// | `bool`                                    | the same                                                             |
+/// | integers                                  | the smallest integer; inbound any that fits, and whole floats        |
+/// | `float`, `double`                         | float 32 where exact, else float 64; inbound also integers; NaN and  |
+/// |                                           | infinity neither go nor come, as in JSON                             |
+/// | `std::string`, outbound any view          | str; outbound bytes that are not UTF-8 become U+FFFD                 |
+/// | enumeration                               | the enumerator's name; a number if it names none in [-8, 120]        |
+/// | `std::optional<T>`                        | absent, or T; inbound also nil                                       |
+/// | `nullable<T>`                             | T or nil                                                             |
+/// | `std::vector`, `list`, `deque`, `array`   | array; `std::array` of exactly its size                              |
+/// | `std::vector`, `array` of `std::byte`     | bin; inbound also an array                                           |
+/// | maps with `std::string` keys              | map                                                                  |
+/// | `std::variant`                            | by kind; aggregates as a map of one pair: name and fields            |
+/// | `std::chrono` durations                   | their count                                                          |
+/// | `system_clock` time points                | RFC 3339 text in UTC with milliseconds; inbound also a timestamp     |
+/// | aggregates                                | map; absent fields are errors unless optional                        |
+/// | `raw_json`, `data` of an unknown event    | the same value; inbound bin becomes base64, a timestamp RFC 3339     |
+struct msgpack {
+    using policy_axis = serializer_axis;
+    static constexpr std::string_view name = "msgpack";
+    static constexpr opcode frame_opcode = opcode::binary;
+    static constexpr bool joins = true;
+    static constexpr std::string_view separator = "";
+
+    /// Appends one event. Errors: `not_a_number`, `unknown_enumerator`, `out_of_range` (a time before year 0 or after
+    /// 9999, a text or container of 2³² and more), those of the JSON in a `raw_json`; `out` is then as it was. Any
+    /// thread; allocates only for `out`'s growth, and a scratch buffer a thread once for `raw_json`.
+    template <class E>
+    static std::error_code encode(detail::byte_buffer& out, envelope_head const& head, E const& event)
+    {
+        static_assert(polycast::event<E>, "polycast: only an aggregate can be emitted: a struct of public fields, "
+                                          "without a base class or a constructor.");
+        std::size_t const before = out.size();
+        detail::msgpack_writer writer{out};
+        std::size_t pairs = 1 + std::size_t{!head.id_json.empty()};
+        if constexpr (event_control<E>)
+            pairs += writer.count_present(event);
+        else
+            pairs += std::size_t{!head.room.empty()} + std::size_t{head.offset != 0} +
+                     std::size_t{head.timestamp.has_value()} + std::size_t{detail::field_count<E> != 0};
+        writer.head(detail::msgpack_head::map, pairs);
+        out.append("\xA4type", 5);
+        static constexpr auto type = detail::packed_str<detail::packed_str_bytes(event_name<E>.size())>(event_name<E>);
+        out.append(type.data(), type.size());
+        if constexpr (!event_control<E>) {
+            if (!head.room.empty()) {
+                out.append("\xA4room", 5);
+                writer.text(head.room);
+            }
+            if (head.offset != 0) {
+                out.append("\xA6offset", 7);
+                writer.write(head.offset);
+            }
+            if (head.timestamp) {
+                out.append("\xA9timestamp", 10);
+                writer.write(*head.timestamp);
+            }
+        }
+        if (!head.id_json.empty()) {
+            out.append("\xA2id", 3);
+            if (serializer_error const e = detail::id_to_msgpack(out, head.id_json); e != serializer_error{})
+                writer.fail(e);
+        }
+        if constexpr (event_control<E>) {
+            writer.fields(event);
+        } else if constexpr (detail::field_count<E> != 0) {
+            out.append("\xA4" "data", 5);
+            writer.write(event);
+        }
+        if (writer.error == serializer_error{})
+            return {};
+        out.truncate(before);
+        return writer.error;
+    }
+
+    /// Calls the visitor for each map of the payload, in order (see `serializer_policy`). The bytes stay as they are;
+    /// there is no tree. A map that is refused for its meaning is reported once, and the next ones are still read; what
+    /// is malformed or cut short ends the payload with one `syntax` error, as nothing says where the next map begins.
+    template <class Catalog, class Visitor>
+    static void decode(std::span<char> payload, decode_limits const& limits, Visitor&& visitor)
+    {
+        detail::msgpack_decoder<Catalog, std::remove_reference_t<Visitor>>(payload, limits, visitor).run();
+    }
+};
+
+static_assert(serializer_policy<msgpack>);
+
+}  // namespace serializer
+
+}  // namespace polycast::inline v0
+
 // ---- polycast/serializer/raw.hpp ----
 
 namespace polycast::inline v0::serializer {
@@ -8826,6 +12711,7 @@ struct raw {
     using policy_axis = serializer_axis;
     static constexpr std::string_view name = "raw";
     static constexpr opcode frame_opcode = opcode::binary;
+    static constexpr bool joins = false;
     static constexpr std::string_view separator{};
 
     /// Appends the payload. Never fails.
@@ -8908,10 +12794,14 @@ struct server_options {
     std::size_t max_rooms_per_session = 1000;  ///< that a client may join; its own user counts as one
     std::size_t max_room_name_bytes = 256;     ///< that a client may join
     std::size_t max_message_bytes = 64 * 1024;     ///< a longer message is closed with 1009 before it is read
+    std::size_t max_frame_bytes = 0;               ///< likewise a longer frame; 0: as long as a message
+    std::size_t max_fragments = 1024;              ///< frames of one message; more are closed with 1009
     std::size_t max_outbox_bytes = 1024 * 1024;    ///< per session; beyond it `outcome::over_budget`
     std::size_t max_mailbox_emissions = 64 * 1024; ///< per shard, emitted by other threads and not yet fanned out
     std::size_t max_mailbox_bytes = 64 * 1024 * 1024;  ///< likewise; beyond either `outcome::over_budget`
     std::size_t read_buffer_bytes = 512 * 1024;    ///< per shard, not per connection
+
+    compression::options compression{};  ///< the numbers of the compression policy
 
     heartbeat_options heartbeat{};
     std::chrono::milliseconds stale_after = std::chrono::seconds(120);  ///< no activity either way: close 4000
@@ -8934,6 +12824,7 @@ struct server_options {
     check(o.tick.count() > 0, "tick must be above 0");
     check(o.read_buffer_bytes >= 1024, "read_buffer_bytes must be 1024 or more");
     check(o.max_message_bytes > 0, "max_message_bytes must be above 0");
+    check(o.max_fragments > 0, "max_fragments must be above 0");
     check(o.max_outbox_bytes > 0, "max_outbox_bytes must be above 0");
     check(o.max_mailbox_emissions > 0, "max_mailbox_emissions must be above 0");
     check(o.max_unopened > 0, "max_unopened must be above 0");
@@ -9110,8 +13001,8 @@ public:
             head.timestamp = shard_.loop().wall_now();
             to_.lane_ = event_lane<Event>;
             to_.critical = event_critical<Event>;
-            auto const used = [&](std::size_t p) { return shard_.shared().profiles.any(p); };
-            return !encode_event<C>(to_.frames, head, event, used, shard_.counter());
+            auto& shared = shard_.shared();
+            return !encode_event<C>(to_.frames, shared.codec, head, event, shared.profiles_in_use(), shard_.counter());
         });
     }
     /// Sends a message as it is.
@@ -9121,7 +13012,8 @@ public:
             return {outcome::refused, 0, 0, 0};
         return deliver([&] {
             to_.lane_ = lane::normal;
-            to_.frames = encode_message<C>(payload, op);
+            auto& shared = shard_.shared();
+            to_.frames = encode_message<C>(shared.codec, payload, op, shared.profiles_in_use(), shard_.counter());
             return true;
         });
     }
@@ -9270,16 +13162,18 @@ struct inbound {
 
     // --- for the assembler -----------------------------------------------------------------------------------------
 
-    bool message(opcode op, std::span<char> payload, bool /*compressed*/)
+    bool message(opcode op, std::span<char> payload, bool compressed)
     {
         if (s.phase_ != phase::open && s.phase_ != phase::greeting)
             return s.phase_ == phase::closing;  // our close frame is out: what still comes is not looked at
         shard.observe().count(metric::messages_in, 1);
         ++s.record_.messages_in;
-        if constexpr (is_raw)
-            raw(op, payload);
-        else
-            events(op, payload);
+        if (!compressed || inflate(op, payload)) {
+            if constexpr (is_raw)
+                raw(op, payload);
+            else
+                events(op, payload);
+        }
         return s.phase_ == phase::open || s.phase_ == phase::closing;
     }
     bool ping(std::span<char> payload)
@@ -9407,12 +13301,54 @@ private:
         hello.heartbeat_ms = static_cast<std::uint64_t>(shard.options().heartbeat.interval.count());
         hello.max_message_bytes = shard.options().max_message_bytes;
         bool const first = s.phase_ == phase::greeting;
+        std::string url;
+        std::uint8_t next_form = s.profile_;
+        if constexpr (has_dictionary<typename C::compression>)
+            if (auto const dictionary = shard.codec().dictionary();
+                first && (next_form = shard.codec().hello_form(s.profile_)) != s.profile_) {
+                url = dictionary_path(dictionary.id);
+                hello.dictionary.value = control::dictionary_reference{dictionary.id, url};
+            }
         if (first)
             s.phase_ = phase::open;
         // Past the mailbox: nothing may come before it.
         static_cast<void>(shard.out().emit(s, hello, envelope_head{.id_json = e.id}));
+        s.profile_ = next_form;
         if (first && s.phase_ == phase::open)
             opening<Shard>::begin(shard, s);
+    }
+
+    /// A message that came with RSV1 (RFC 7692 §6.2). False if it was refused. `payload` is then what it inflates to.
+    [[nodiscard]] bool inflate([[maybe_unused]] opcode op, [[maybe_unused]] std::span<char>& payload)
+    {
+        if constexpr (C::compression::has_extension) {
+            if (!unpacked(payload, [&](byte_buffer& out, std::string_view in, std::size_t max_bytes) {
+                    if constexpr (C::compression::keeps_context)
+                        return s.context_->decompress(out, in, max_bytes);
+                    else
+                        return shard.codec().decompress(s.profile_, out, in, max_bytes);
+                }))
+                return false;
+            if (op == opcode::text && !valid_utf8({payload.data(), payload.size()})) {
+                std::error_code const ec = wire_error::invalid_utf8;
+                shard.fail(s, close_code_for(ec), ec.message());
+                return false;
+            }
+        }
+        return true;
+    }
+    /// Replaces `payload` by what `decompress` makes of it; false if it was refused.
+    template <class Decompress>
+    [[nodiscard]] bool unpacked(std::span<char>& payload, Decompress decompress)
+    {
+        byte_buffer& out = shard.unpacked();
+        out.clear();
+        std::error_code const ec = decompress(out, {payload.data(), payload.size()}, shard.options().max_message_bytes);
+        payload = {out.data(), out.size()};
+        if (ec)
+            shard.fail(s, ec == compression_error::too_large ? close_code::message_too_big : close_code::invalid_payload,
+                       ec.message());
+        return !ec;
     }
 
     void raw(opcode op, std::span<char> payload)
@@ -9427,15 +13363,13 @@ private:
     void events(opcode op, std::span<char> payload)
     {
         bool utf8_checked = op == opcode::text;
-        if constexpr (C::compression::compresses) {
-            if (s.profile_ == compressed_profile && op == opcode::binary) {
-                shard.unpacked().clear();
-                if (auto const ec = C::compression::decompress(shard.unpacked(), {payload.data(), payload.size()},
-                                                               shard.options().max_message_bytes)) {
-                    bool const bomb = ec == compression_error::too_large;
-                    return shard.fail(s, bomb ? close_code::message_too_big : close_code::invalid_payload, ec.message());
-                }
-                payload = {shard.unpacked().data(), shard.unpacked().size()};
+        if constexpr (!C::compression::suffixes.empty()) {
+            if (op == opcode::binary && s.profile_ != plain_profile &&
+                C::compression::kind(s.profile_) == compression::form_kind::token) {
+                if (!unpacked(payload, [&](byte_buffer& out, std::string_view in, std::size_t max_bytes) {
+                        return shard.codec().decompress(s.profile_, out, in, max_bytes);
+                    }))
+                    return;
                 op = C::serializer::frame_opcode;
                 utf8_checked = false;
             }
@@ -9719,6 +13653,15 @@ private:
         bool const head_only = asked.method() == "HEAD";
         if (!head_only && asked.method() != "GET")
             return answer(shard, s, refusal(405, "only GET and HEAD", {{"Allow", "GET, HEAD"}}), false);
+        if constexpr (has_dictionary<typename C::compression>)
+            if (auto const dictionary = shard.codec().dictionary();
+                !dictionary.id.empty() && asked.path() == dictionary_path(dictionary.id))
+                return answer(shard, s,
+                              {.status = 200,
+                               .content_type = "application/octet-stream",
+                               .body = std::string(dictionary.bytes),
+                               .headers = {{"Cache-Control", "public, max-age=31536000, immutable"}}},
+                              head_only);
         if constexpr (has_http<app_type>) {
             http_response response;
             if (!shard.guarded([&] { response = shard.app().http(asked); }))
@@ -9740,8 +13683,8 @@ private:
         if (!v.admitted)
             return refuse(shard, s, refusal(v.status, v.reason));
         identity who;
-        if constexpr (has_identify<app_type>) {
-            if (!shard.guarded([&] { who = shard.app().identify(asked); }))
+        if constexpr (has_identify<app_type> || has_identify_by_name<app_type>) {
+            if (!shard.guarded([&] { who = identify(shard, s, asked); }))
                 return refuse(shard, s, refusal(500, "internal error"));
             if (!who.admitted)
                 return refuse(shard, s, refusal(who.status, who.reason));
@@ -9749,9 +13692,38 @@ private:
         static constexpr auto tokens = subprotocols<typename C::serializer, typename C::compression>;
         auto const token = choose_subprotocol(tokens, asked);
         s.plain_ = token.empty();
-        s.profile_ = tokens.size() > 1 && token == tokens[0] ? compressed_profile : plain_profile;
-        shard.out().direct_bytes(switching_response(checked.accept, token));
+        s.profile_ = form_of_token<typename C::serializer, typename C::compression>(token);
+        std::string const extensions = s.profile_ == plain_profile ? agree_on_extension(shard, s, asked) : std::string();
+        shard.out().direct_bytes(switching_response(checked.accept, token, extensions));
         admit(shard, s, std::move(who.user));
+    }
+
+    [[nodiscard]] static identity identify(Shard& shard, [[maybe_unused]] session_type& s, request const& asked)
+    {
+        if constexpr (!has_identify_by_name<app_type>)
+            return shard.app().identify(asked);
+        else if constexpr (C::transport::secure)
+            return shard.app().identify(asked, s.peer_name());
+        else
+            return shard.app().identify(asked, std::string_view());
+    }
+
+    /// permessage-deflate (RFC 7692), where the composition has it and the client offers what it can do. What a
+    /// subprotocol already compresses is not compressed twice.
+    [[nodiscard]] static std::string agree_on_extension([[maybe_unused]] Shard& shard, [[maybe_unused]] session_type& s,
+                                                        [[maybe_unused]] request const& asked)
+    {
+        using compression = typename C::compression;
+        if constexpr (compression::has_extension)
+            if (auto const agreed = choose_deflate(asked, compression::terms)) {
+                if constexpr (compression::keeps_context)
+                    s.context_ = shard.codec().make_context(*agreed, role::server);
+                else
+                    s.profile_ = compression::form_for(*agreed, role::server);
+                s.assembler_.set_compressed(true);
+                return deflate_response(*agreed);
+            }
+        return {};
     }
 
     /// Caps are told in a close frame: a browser sees nothing of a refused handshake.
@@ -9800,8 +13772,8 @@ enum class flushed : std::uint8_t {
 /// is used by all sessions in turn. Small frames are copied side by side, large ones gathered by reference.
 class writer {
 public:
-    /// `separator` stands between events joined in one frame; empty: events are not joined.
-    explicit writer(std::string_view separator) : separator_(separator)
+    /// `joins`: whether events may share a frame; `separator`, which may be empty, then stands between them.
+    explicit writer(bool joins, std::string_view separator) : joins_(joins), separator_(separator)
     {
         static_cast<void>(scratch_.prepare(scratch_bytes));
     }
@@ -9813,7 +13785,7 @@ public:
                                 Observer& observer)
     {
         for (;;) {
-            auto const total = gather(box, due, separator_.empty() ? lane_mask{} : joined);
+            auto const total = gather(box, due, joins_ ? joined : lane_mask{});
             if (total == 0)
                 return flushed::drained;
             std::error_code ec;
@@ -9924,10 +13896,8 @@ private:
         auto const bytes = static_cast<std::size_t>(at - start) + payload;
         for (std::size_t i = 0; i < count; ++i) {
             auto const event = box.front(queue)->frame->payload();
-            if (i != 0) {
-                std::memcpy(at, separator_.data(), separator_.size());
-                at += separator_.size();
-            }
+            if (i != 0)
+                at += separator_.copy(at, separator_.size());
             std::memcpy(at, event.data(), event.size());
             at += event.size();
             auto const counted = box.front(queue)->frame->wire_bytes();
@@ -9984,6 +13954,7 @@ private:
         return i;
     }
 
+    bool joins_;
     std::string_view separator_;
     detail::byte_buffer scratch_;
     std::array<std::span<char const>, transport::max_gather> runs_{};
@@ -10008,7 +13979,10 @@ public:
     using session_type = typename Shard::session_type;
     using C = typename Shard::composition_type;
 
-    explicit output(Shard& shard) : shard_(shard), writer_(C::serializer::separator), windows_(shard.loop()) {}
+    explicit output(Shard& shard)
+        : shard_(shard), writer_(C::serializer::joins, C::serializer::separator), windows_(shard.loop())
+    {
+    }
 
     /// To one session, as an event. Encodes once, into the direct buffer if that may be.
     template <class Event>
@@ -10018,14 +13992,13 @@ public:
         if (C::serializer::encode(text, head, event))
             return outcome::refused;
         shard_.observe().count(metric::encodes, 1);
-        return emit_encoded(s, text.view(), event_lane<Event>, event_critical<Event>);
+        return emit_payload(s, text.view(), {C::serializer::frame_opcode, true}, event_lane<Event>,
+                            event_critical<Event>);
     }
     /// To one session, as it is.
     outcome send(session_type& s, std::string_view payload, opcode op)
     {
-        if (writes_directly(s, lane::normal))
-            return emit_directly(s, payload, op, lane::normal, false);
-        return enqueue(s, shared_frame::message(op, payload), lane::normal, false);
+        return emit_payload(s, payload, {op, false}, lane::normal, false);
     }
     /// Queues a frame in a lane; the batching policy says when it is written.
     outcome enqueue(session_type& s, frame_ref const& frame, lane l, bool critical)
@@ -10107,17 +14080,20 @@ public:
         if (s.blocked_ || s.phase_ == phase::dead)
             return;
         auto const before = s.box_.queued_bytes();
+        bool more = false;
         do {
-            lane_mask const due = s.due_ | control_only;
+            more = compress_due(s);
+            lane_mask const due = more ? control_only : s.due_ | control_only;
             switch (writer_.flush(s.box_, s.stream_, due, joined_lanes, nodes_, shard_.observe())) {
             case flushed::failed: return shard_.kill(s);
             case flushed::blocked:
                 if (s.box_.queued_bytes() < before)
                     shard_.progress(s);
                 return wait_writable(s);
-            case flushed::drained: s.due_ = 0; break;
+            case flushed::drained: break;
             }
-        } while (closes(s));
+        } while (more || closes(s));
+        s.due_ = 0;
         shard_.drained(s);
     }
     void flush_dirty()
@@ -10163,34 +14139,91 @@ private:
     {
         return direct_owner_ == &s && s.box_.empty() && !s.blocked_ && C::batching::when(l) != flush_time::window;
     }
-    outcome emit_encoded(session_type& s, std::string_view text, lane l, bool critical)
+    /// What a payload is before it is compressed.
+    struct payload_kind {
+        opcode op;
+        bool is_event;
+    };
+    outcome emit_payload(session_type& s, std::string_view payload, payload_kind kind, lane l, bool critical)
     {
-        bool joinable = true;
-        opcode op = C::serializer::frame_opcode;
-        if constexpr (C::compression::compresses)
-            if (s.profile_ == compressed_profile) {
-                packed_.clear();
-                C::compression::compress(packed_, text);
-                shard_.observe().count(metric::compressions, 1);
-                text = packed_.view();
-                op = opcode::binary;
-                joinable = false;
-            }
-        if (writes_directly(s, l))
-            return emit_directly(s, text, op, l, critical);
-        auto const frame = shared_frame::message(op, text);
+        bool const directly = writes_directly(s, l);
+        bool rsv1 = false;
+        bool joinable = kind.is_event;
+        // Asked before it is compressed: what a context has compressed must be sent.
+        if (directly && payload.size() + direct_.size() > shard_.options().max_outbox_bytes)
+            return over_budget(s, critical);
+        if (compressed(s, payload, kind, directly)) {
+            compressed_framing<typename C::compression> const framing(form_of(s), kind.op);
+            payload = packed_.view();
+            kind.op = framing.op;
+            rsv1 = framing.rsv1;
+            joinable = false;
+        }
+        if (directly)
+            return emit_directly(s, payload, kind.op, rsv1, l);
+        auto const frame = shared_frame::message(kind.op, payload, rsv1);
         if (joinable)
             frame->mark_joinable();
         return enqueue(s, frame, l, critical);
     }
-    /// Beside what this turn has already written to `s`. Large payloads are not copied: they leave at once.
-    outcome emit_directly(session_type& s, std::string_view payload, opcode op, lane l, bool critical)
+    /// Compresses `payload` into `packed_` if `s` agreed on a form for it and gains by it. What remembers the connection
+    /// compresses in the order of the wire: now if it leaves now, else in `compress_due`.
+    [[nodiscard]] bool compressed(session_type& s, std::string_view payload, payload_kind kind,
+                                  [[maybe_unused]] bool leaves_now)
     {
-        if (payload.size() + direct_.size() > shard_.options().max_outbox_bytes)
-            return over_budget(s, critical);
+        bool done = false;
+        if constexpr (C::compression::keeps_context)
+            if (s.context_ && leaves_now) {
+                packed_.clear();
+                done = s.context_->compress(packed_, payload);
+            }
+        if constexpr (C::compression::forms != 0)
+            if (s.profile_ != plain_profile &&
+                (kind.is_event || C::compression::kind(s.profile_) == compression::form_kind::extension)) {
+                packed_.clear();
+                done = shard_.codec().compress(s.profile_, packed_, payload);
+            }
+        if (done)
+            shard_.observe().count(metric::compressions, 1);
+        return done;
+    }
+    /// The form that names the framing; a context's is permessage-deflate, whatever the session's profile.
+    [[nodiscard]] static std::uint8_t form_of(session_type const& s) noexcept
+    {
+        if constexpr (C::compression::keeps_context)
+            if (s.context_)
+                return C::compression::context_form;
+        return s.profile_;
+    }
+    /// For a session whose compression remembers: takes due messages in the order they will have on the wire, and puts
+    /// their compressed form above the lanes, where nothing overtakes it. A good write at a time; true if some were.
+    [[nodiscard]] bool compress_due([[maybe_unused]] session_type& s)
+    {
+        std::size_t taken = 0;
+        if constexpr (C::compression::keeps_context) {
+            lane_mask const due = s.due_ & static_cast<lane_mask>(~control_only);
+            while (s.context_ && taken < write_directly_at_bytes) {
+                auto const queue = s.box_.next(due);
+                if (queue == outbox::queue_count)
+                    break;
+                auto* const node = s.box_.pop(queue);
+                frame_ref frame = std::move(node->frame);
+                nodes_.give_back(node);
+                s.box_.count_out(frame->wire_bytes());
+                taken += frame->wire_bytes();
+                if (compressed(s, frame->payload(), {frame->op(), true}, true))
+                    frame = shared_frame::message(frame->op(), packed_.view(), true);
+                s.box_.push(nodes_, outbox::control, std::move(frame));
+            }
+        }
+        return taken != 0;
+    }
+    /// Beside what this turn has already written to `s`. Large payloads are not copied: they leave at once.
+    outcome emit_directly(session_type& s, std::string_view payload, opcode op, bool rsv1, lane l)
+    {
         bool const by_reference = payload.size() >= gather_at_bytes;
         char* const at = direct_.prepare(max_header_bytes + (by_reference ? 0 : payload.size()));
-        auto const header = encode_header(at, {.op = op, .payload_bytes = payload.size()});
+        auto const header = encode_header(at, {.op = op, .rsv1 = rsv1, .payload_bytes = payload.size()});
         direct_.commit(header);
         count(s, header + payload.size());
         if (!by_reference)
@@ -10414,6 +14447,7 @@ public:
     [[nodiscard]] server_options const& options() const noexcept { return options_; }
     [[nodiscard]] App& app() noexcept { return app_; }
     [[nodiscard]] typename C::guard const& guard() const noexcept { return guard_; }
+    [[nodiscard]] typename C::compression const& codec() const noexcept { return port_->codec; }
     [[nodiscard]] byte_buffer& unpacked() noexcept { return unpacked_; }
     [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
     [[nodiscard]] std::string_view epoch() const noexcept { return epoch_; }
@@ -10441,7 +14475,7 @@ public:
     void enter(session_type& s, phase p, std::chrono::milliseconds limit)
     {
         s.phase_ = p;
-        s.deadline_ = now_ + limit;
+        s.deadline_ = loop_.now() + limit;  // a handler may have run for long since the tick
     }
     /// The session is open: `closed` is owed.
     void admitted(session_type& s)
@@ -10499,7 +14533,7 @@ public:
     void progress(session_type& s)
     {
         if (s.phase_ == phase::closing || s.phase_ == phase::draining)
-            s.deadline_ = now_ + options_.close_timeout;
+            s.deadline_ = loop_.now() + options_.close_timeout;
     }
     /// Everything due has been written.
     void drained(session_type& s)
@@ -10636,7 +14670,9 @@ private:
         if (bytes.empty() || s.phase_ < phase::greeting || s.phase_ > phase::closing)
             return;
         inbound<shard> sink{*this, s};
-        message_limits const limits{options_.max_message_bytes, options_.max_message_bytes};
+        message_limits const limits{options_.max_message_bytes,
+                                    options_.max_frame_bytes != 0 ? options_.max_frame_bytes : options_.max_message_bytes,
+                                    options_.max_fragments};
         if (std::error_code const ec = s.assembler_.consume(bytes, limits, sink))
             fail(s, close_code_for(ec), ec.message());
     }
@@ -10759,6 +14795,11 @@ class basic_server {
     static_assert(backplane_policy<typename C::backplane>);
     static_assert(observer_policy<typename C::observer>);
 
+    static_assert(!C::compression::keeps_context ||
+                      (!C::isolation::reaches_everyone && !C::isolation::reaches_rooms && !C::isolation::reaches_users),
+                  "polycast: deflate<dedicated> compresses for one connection, but this isolation policy emits to many at "
+                  "once, encoded once for all. Take deflate<shared>, or isolation::per_connection.");
+
 public:
     using app_type = App;
     using composition = C;
@@ -10775,7 +14816,7 @@ public:
     /// For a transport that needs a value, such as `simulated{world}`.
     basic_server(server_options options, App app, transport const& t)
         : options_(checked(std::move(options))), app_(std::move(app)),
-          port_(std::make_shared<detail::port<C>>(options_.shards, t)), epoch_(random_name(t))
+          port_(std::make_shared<detail::port<C>>(options_.shards, t, options_.compression)), epoch_(random_name(t))
     {
         for (std::uint32_t i = 0; i < options_.shards; ++i)
             shards_.push_back(std::make_unique<shard_type>(i, t, options_, app_, port_, epoch_));
@@ -11985,6 +16026,7 @@ class simulated {
 public:
     using policy_axis = transport_axis;
     static constexpr bool threaded = false;
+    static constexpr bool secure = false;
 
     simulated(transport::world& w) noexcept : world_(&w) {}
     [[nodiscard]] transport::world& world() const noexcept { return *world_; }
@@ -12252,6 +16294,1409 @@ static_assert(transport_policy<simulated>);
 }  // namespace polycast::inline v0::transport
 
 #endif  // POLYCAST_WITH_SIMULATION
+
+// ---- polycast/transport/tls_error.hpp ----
+
+#if POLYCAST_WITH_OPENSSL
+
+#include <string>
+#include <system_error>
+#include <type_traits>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+namespace polycast::inline v0 {
+
+/// Why TLS failed. What the socket itself says (`std::errc::connection_reset`, …) is told as it is.
+enum class tls_error {
+    /// The peer's certificate leads to no authority that is trusted here, or is not fit for its use (RFC 5280 §6).
+    certificate_not_trusted = 1,
+    /// The server's certificate is for another name or address than the one asked for (RFC 9525 §6).
+    certificate_name_mismatch,
+    /// The peer's certificate, or one above it, has expired or is not valid yet (RFC 5280 §4.1.2.5).
+    certificate_expired,
+    /// The peer was asked for a certificate and has none (RFC 8446 §4.4.2.4).
+    certificate_missing,
+    /// The peer says that it does not accept our certificate, or wants one (RFC 8446 §6.2).
+    certificate_refused,
+    /// The two ends have no version of TLS in common (RFC 8446 §4.2.1).
+    no_shared_version,
+    /// The two ends have no cipher suite, group or signature algorithm in common (RFC 8446 §4.1.1). A TLS 1.2 server
+    /// that wants a certificate from a client without one says the same.
+    no_shared_cipher,
+    /// The client offers application protocols, and `http/1.1` is none of them (RFC 7301 §3.2).
+    no_application_protocol,
+    /// What the peer says is not TLS; most often plain HTTP on a TLS port, or the reverse.
+    not_tls,
+    /// The peer broke a rule of TLS, or bytes were changed on the way (RFC 8446 §6.2, RFC 5246 §7.2.2).
+    protocol_error,
+    /// The connection ended without `close_notify`: what came may not be all (RFC 8446 §6.1).
+    truncated,
+    /// The certificate chain file cannot be used.
+    unusable_certificate,
+    /// The private key file cannot be used.
+    unusable_key,
+    /// The private key is not that of the certificate.
+    key_mismatch,
+    /// The file or folder of trusted authorities cannot be used, or is missing where client certificates are wanted.
+    unusable_authorities,
+    /// A server was started on a `transport::tls` without a certificate.
+    server_without_certificate,
+    /// OpenSSL itself failed: no memory, or its configuration allows nothing that was asked for.
+    library_failure,
+};
+
+}  // namespace polycast::inline v0
+
+template <>
+struct std::is_error_code_enum<polycast::tls_error> : std::true_type {};
+
+namespace polycast::inline v0 {
+
+class tls_category_type final : public std::error_category {
+    char const* name() const noexcept override { return "polycast.tls"; }
+    std::string message(int value) const override
+    {
+        switch (static_cast<tls_error>(value)) {
+        case tls_error::certificate_not_trusted: return "the peer's certificate is not trusted";
+        case tls_error::certificate_name_mismatch: return "the peer's certificate is for another name";
+        case tls_error::certificate_expired: return "the peer's certificate has expired or is not valid yet";
+        case tls_error::certificate_missing: return "the peer has no certificate";
+        case tls_error::certificate_refused: return "the peer does not accept this end's certificate, or wants one";
+        case tls_error::no_shared_version: return "no version of TLS in common with the peer";
+        case tls_error::no_shared_cipher: return "no cipher in common with the peer";
+        case tls_error::no_application_protocol: return "the client does not offer http/1.1";
+        case tls_error::not_tls: return "the peer does not speak TLS";
+        case tls_error::protocol_error: return "the peer broke a rule of TLS";
+        case tls_error::truncated: return "the connection ended without a TLS goodbye";
+        case tls_error::unusable_certificate: return "the certificate cannot be used";
+        case tls_error::unusable_key: return "the private key cannot be used";
+        case tls_error::key_mismatch: return "the private key is not that of the certificate";
+        case tls_error::unusable_authorities: return "the trusted authorities cannot be used";
+        case tls_error::server_without_certificate: return "a TLS server needs a certificate";
+        case tls_error::library_failure: return "the TLS library failed";
+        }
+        return "unknown TLS error";
+    }
+    std::error_condition default_error_condition(int value) const noexcept override
+    {
+        switch (static_cast<tls_error>(value)) {
+        case tls_error::certificate_not_trusted:
+        case tls_error::certificate_name_mismatch:
+        case tls_error::certificate_expired:
+        case tls_error::certificate_missing:
+        case tls_error::certificate_refused: return failure::authentication;
+        case tls_error::truncated: return failure::connection;
+        case tls_error::unusable_certificate:
+        case tls_error::unusable_key:
+        case tls_error::key_mismatch:
+        case tls_error::unusable_authorities:
+        case tls_error::server_without_certificate: return failure::validation;
+        case tls_error::library_failure: return failure::internal;
+        default: return failure::protocol;
+        }
+    }
+};
+
+inline tls_category_type const tls_category{};
+
+inline std::error_code make_error_code(tls_error e) noexcept
+{
+    return {static_cast<int>(e), tls_category};
+}
+
+namespace detail {
+
+/// What a received alert says (RFC 8446 §6.2).
+[[nodiscard]] inline tls_error tls_error_of_alert(int description) noexcept
+{
+    switch (description) {
+    case SSL_AD_BAD_CERTIFICATE:
+    case SSL_AD_UNSUPPORTED_CERTIFICATE:
+    case SSL_AD_CERTIFICATE_REVOKED:
+    case SSL_AD_CERTIFICATE_EXPIRED:
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+    case SSL_AD_UNKNOWN_CA:
+    case SSL_AD_ACCESS_DENIED:
+    case SSL_AD_CERTIFICATE_REQUIRED: return tls_error::certificate_refused;
+    case SSL_AD_PROTOCOL_VERSION: return tls_error::no_shared_version;
+    case SSL_AD_HANDSHAKE_FAILURE:
+    case SSL_AD_INSUFFICIENT_SECURITY: return tls_error::no_shared_cipher;
+    case SSL_AD_NO_APPLICATION_PROTOCOL: return tls_error::no_application_protocol;
+    default: return tls_error::protocol_error;
+    }
+}
+
+/// What OpenSSL's reason for a failed verification means (`X509_V_ERR_…`).
+[[nodiscard]] inline tls_error tls_error_of_verification(long verdict) noexcept
+{
+    switch (verdict) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID: return tls_error::certificate_expired;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH: return tls_error::certificate_name_mismatch;
+    default: return tls_error::certificate_not_trusted;
+    }
+}
+
+/// What OpenSSL's first queued error means. `verdict`: of the verification; `opening`: the handshake is not done.
+[[nodiscard]] inline tls_error tls_error_of(unsigned long queued, long verdict, bool opening) noexcept
+{
+    if (ERR_GET_LIB(queued) != ERR_LIB_SSL)
+        return tls_error::protocol_error;
+    int const reason = ERR_GET_REASON(queued);
+    if (reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256)
+        return tls_error_of_alert(reason - SSL_AD_REASON_OFFSET);
+    switch (reason) {
+    case SSL_R_CERTIFICATE_VERIFY_FAILED: return tls_error_of_verification(verdict);
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: return tls_error::certificate_missing;
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_VERSION_TOO_LOW:
+    case SSL_R_WRONG_SSL_VERSION:
+    case SSL_R_UNKNOWN_PROTOCOL:
+    case SSL_R_NO_PROTOCOLS_AVAILABLE: return tls_error::no_shared_version;
+    case SSL_R_NO_SHARED_CIPHER:
+    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+    case SSL_R_NO_SUITABLE_GROUPS:
+    case SSL_R_NO_SUITABLE_KEY_SHARE: return tls_error::no_shared_cipher;
+    case SSL_R_NO_APPLICATION_PROTOCOL: return tls_error::no_application_protocol;
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_HTTPS_PROXY_REQUEST: return tls_error::not_tls;
+    case SSL_R_WRONG_VERSION_NUMBER: return opening ? tls_error::not_tls : tls_error::protocol_error;
+    case SSL_R_UNEXPECTED_EOF_WHILE_READING: return tls_error::truncated;
+    default: return tls_error::protocol_error;
+    }
+}
+
+}  // namespace detail
+
+}  // namespace polycast::inline v0
+
+#endif  // POLYCAST_WITH_OPENSSL
+
+// ---- polycast/transport/tls_context.hpp ----
+
+#if POLYCAST_WITH_OPENSSL
+
+#include <cerrno>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <sys/stat.h>
+
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+
+namespace polycast::inline v0 {
+
+namespace transport {
+
+enum class tls_version : std::uint8_t { v1_2, v1_3 };
+
+/// Whether a server asks its clients for certificates.
+enum class client_certificates : std::uint8_t {
+    none,
+    optional,  ///< a client may have none; one that it has must be trusted
+    required,  ///< a client without one is refused
+};
+
+/// What a `transport::tls` is made from. All files are PEM; they are read when the value is made and by `reload()`.
+struct tls_options {
+    /// This end's certificate first, then the intermediate ones. A server must have it; a client may.
+    std::string certificate_chain_file{};
+    /// The private key of that certificate, not encrypted.
+    std::string private_key_file{};
+    /// Authorities to trust, instead of the system's: by a client for servers, by a server for its clients.
+    std::string ca_file{};
+    /// Likewise, a folder of them under their hashes (`openssl rehash`). May stand beside `ca_file`.
+    std::string ca_directory{};
+    /// Server: needs `ca_file` or `ca_directory`.
+    client_certificates ask_clients = client_certificates::none;
+    tls_version minimum_version = tls_version::v1_2;
+    tls_version maximum_version = tls_version::v1_3;
+    /// Client: take any certificate for any name. Whoever sits between can read and change everything.
+    bool insecure_accept_any_server = false;
+};
+
+}  // namespace transport
+
+namespace detail {
+
+struct ssl_deleter {
+    void operator()(SSL* p) const noexcept { SSL_free(p); }
+    void operator()(SSL_CTX* p) const noexcept { SSL_CTX_free(p); }
+};
+using ssl_ptr = std::unique_ptr<SSL, ssl_deleter>;
+using ssl_context_ptr = std::unique_ptr<SSL_CTX, ssl_deleter>;
+
+/// RFC 7301 §6: the protocol's length, then its name.
+inline constexpr unsigned char tls_http_1_1[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+
+[[noreturn]] inline void refuse_tls_option(std::error_code why, std::string const& what, int system_error = 0)
+{
+    // The first of the queue is the cause, what follows says where it went through.
+    unsigned long const queued = ERR_get_error();
+    std::string reason;
+    if (queued != 0 && ERR_SYSTEM_ERROR(queued))
+        system_error = ERR_GET_REASON(queued);
+    if (system_error != 0)
+        reason = std::generic_category().message(system_error);
+    else if (char const* const text = queued != 0 ? ERR_reason_error_string(queued) : nullptr)
+        reason = text;
+    ERR_clear_error();
+    throw std::system_error(why, "polycast: tls: " + what + (reason.empty() ? "" : ": " + reason));
+}
+
+/// Certificate, key and trust as OpenSSL wants them. Throws `std::system_error` that names the file and the reason.
+[[nodiscard]] inline ssl_context_ptr make_tls_context(transport::tls_options const& o)
+{
+    ERR_clear_error();
+    ssl_context_ptr made(SSL_CTX_new(TLS_method()));
+    SSL_CTX* const c = made.get();
+    if (o.minimum_version > o.maximum_version)
+        refuse_tls_option(std::make_error_code(std::errc::invalid_argument), "minimum_version is above maximum_version");
+    auto const number = [](transport::tls_version v) {
+        return v == transport::tls_version::v1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
+    };
+    if (c == nullptr || SSL_CTX_set_min_proto_version(c, number(o.minimum_version)) != 1 ||
+        SSL_CTX_set_max_proto_version(c, number(o.maximum_version)) != 1 ||
+        SSL_CTX_set_alpn_protos(c, tls_http_1_1, sizeof tls_http_1_1) != 0)
+        refuse_tls_option(tls_error::library_failure, "no context");
+    // RFC 9325 §3.5 (renegotiation) and §3.3 (compression): neither is needed, both have been attacked.
+    SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    // Sessions resume by tickets, which the client keeps. A table here would grow with what clients like.
+    SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
+    // Without it a session with a client certificate does not resume but fails.
+    SSL_CTX_set_session_id_context(c, tls_http_1_1, sizeof tls_http_1_1);
+    // OpenSSL would ask on the terminal for the passphrase of an encrypted key.
+    bool encrypted = false;
+    SSL_CTX_set_default_passwd_cb_userdata(c, &encrypted);
+    SSL_CTX_set_default_passwd_cb(c, [](char*, int, int, void* asked) {
+        if (asked != nullptr)
+            *static_cast<bool*>(asked) = true;
+        return -1;
+    });
+    // RFC 7301 §3.2: a client that offers protocols and not ours is told so with an alert.
+    SSL_CTX_set_alpn_select_cb(
+        c,
+        [](SSL*, unsigned char const** out, unsigned char* out_bytes, unsigned char const* in, unsigned in_bytes, void*) {
+            unsigned char* chosen = nullptr;
+            if (SSL_select_next_proto(&chosen, out_bytes, tls_http_1_1, sizeof tls_http_1_1, in, in_bytes) !=
+                OPENSSL_NPN_NEGOTIATED)
+                return SSL_TLSEXT_ERR_ALERT_FATAL;
+            *out = chosen;
+            return SSL_TLSEXT_ERR_OK;
+        },
+        nullptr);
+
+    bool const has_certificate = !o.certificate_chain_file.empty();
+    if (has_certificate == o.private_key_file.empty())
+        refuse_tls_option(has_certificate ? tls_error::unusable_key : tls_error::unusable_certificate,
+                          "certificate_chain_file and private_key_file belong together, and one of them is not given");
+    if (has_certificate) {
+        if (SSL_CTX_use_certificate_chain_file(c, o.certificate_chain_file.c_str()) != 1)
+            refuse_tls_option(tls_error::unusable_certificate, "certificate chain file " + o.certificate_chain_file);
+        std::string key = "private key file " + o.private_key_file;
+        if (SSL_CTX_use_PrivateKey_file(c, o.private_key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
+            key += encrypted ? ": it is encrypted" : "";
+            bool const mismatch = ERR_GET_REASON(ERR_peek_error()) == X509_R_KEY_VALUES_MISMATCH;
+            refuse_tls_option(mismatch ? tls_error::key_mismatch : tls_error::unusable_key, key);
+        }
+        if (SSL_CTX_check_private_key(c) != 1)
+            refuse_tls_option(tls_error::key_mismatch, key);
+    }
+    SSL_CTX_set_default_passwd_cb_userdata(c, nullptr);
+    if (!o.ca_file.empty()) {
+        // The names are told to clients, so that they know which certificate to show (RFC 8446 §4.2.4).
+        auto* const names = SSL_load_client_CA_file(o.ca_file.c_str());
+        if (names == nullptr || SSL_CTX_load_verify_file(c, o.ca_file.c_str()) != 1) {
+            sk_X509_NAME_pop_free(names, X509_NAME_free);
+            refuse_tls_option(tls_error::unusable_authorities, "ca_file " + o.ca_file);
+        }
+        SSL_CTX_set_client_CA_list(c, names);
+    }
+    if (!o.ca_directory.empty()) {
+        struct ::stat found = {};  // OpenSSL looks only when it needs a certificate
+        int const error = ::stat(o.ca_directory.c_str(), &found) != 0 ? errno : S_ISDIR(found.st_mode) ? 0 : ENOTDIR;
+        if (error != 0 || SSL_CTX_load_verify_dir(c, o.ca_directory.c_str()) != 1)
+            refuse_tls_option(tls_error::unusable_authorities, "ca_directory " + o.ca_directory, error);
+    }
+    if (o.ask_clients != transport::client_certificates::none && o.ca_file.empty() && o.ca_directory.empty())
+        refuse_tls_option(tls_error::unusable_authorities, "ask_clients needs ca_file or ca_directory");
+    return made;
+}
+
+/// What all copies of one `transport::tls` share. From any thread; the lock is taken once a connection.
+class tls_shared {
+public:
+    explicit tls_shared(transport::tls_options options)
+        : options_(std::move(options)), context_(make_tls_context(options_))
+    {
+    }
+    tls_shared(tls_shared const&) = delete;
+
+    [[nodiscard]] bool has_certificate() const noexcept { return !options_.certificate_chain_file.empty(); }
+    void reload()
+    {
+        auto fresh = make_tls_context(options_);
+        std::lock_guard const lock(mutex_);
+        context_.swap(fresh);
+        system_trusted_ = false;
+    }
+    /// For an accepted connection; null if there is no memory.
+    [[nodiscard]] ssl_ptr for_server()
+    {
+        std::lock_guard const lock(mutex_);
+        ssl_ptr made(SSL_new(context_.get()));
+        if (!made)
+            return made;
+        SSL_set_accept_state(made.get());
+        if (options_.ask_clients != transport::client_certificates::none)
+            SSL_set_verify(made.get(),
+                           options_.ask_clients == transport::client_certificates::required
+                               ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
+                               : SSL_VERIFY_PEER,
+                           nullptr);
+        return made;
+    }
+    /// For a connection to the server of that name or address.
+    [[nodiscard]] ssl_ptr for_client(std::string_view server_name, std::error_code& ec)
+    {
+        std::string name(server_name.substr(0, server_name.find('%')));  // an IPv6 zone means nothing to others
+        if (name.ends_with('.'))
+            name.pop_back();
+        std::lock_guard const lock(mutex_);
+        if (!options_.insecure_accept_any_server && options_.ca_file.empty() && options_.ca_directory.empty() &&
+            !std::exchange(system_trusted_, true))
+            SSL_CTX_set_default_verify_paths(context_.get());
+        ssl_ptr made(SSL_new(context_.get()));
+        if (!made) {
+            ec = tls_error::library_failure;
+            return made;
+        }
+        SSL_set_connect_state(made.get());
+        auto* const rules = SSL_get0_param(made.get());
+        bool const is_address = X509_VERIFY_PARAM_set1_ip_asc(rules, name.c_str()) == 1;
+        // RFC 9525 §6.3 and §2: a wildcard is a whole label, and the subject's common name is no name of a server.
+        X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+        // RFC 6066 §3: "Literal IPv4 and IPv6 addresses are not permitted in "HostName"."
+        bool const named = !name.empty() && name.find('\0') == name.npos &&
+                           (is_address || (X509_VERIFY_PARAM_set1_host(rules, name.data(), name.size()) == 1 &&
+                                           SSL_set_tlsext_host_name(made.get(), name.c_str()) == 1));
+        SSL_set_verify(made.get(), options_.insecure_accept_any_server ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
+        // What cannot be checked is not trusted unchecked.
+        if (!named && !options_.insecure_accept_any_server)
+            ec = tls_error::certificate_name_mismatch;
+        ERR_clear_error();
+        return made;
+    }
+
+private:
+    transport::tls_options const options_;
+    std::mutex mutex_;
+    ssl_context_ptr context_;
+    bool system_trusted_ = false;  ///< the system's authorities are read when the first client needs them
+};
+
+}  // namespace detail
+
+}  // namespace polycast::inline v0
+
+#endif  // POLYCAST_WITH_OPENSSL
+
+// ---- polycast/transport/tls_engine.hpp ----
+
+#if POLYCAST_WITH_OPENSSL
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <new>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <sys/socket.h>
+
+#include <asio/error.hpp>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+namespace polycast::inline v0::detail {
+
+/// The most bytes of the application in one TLS record (RFC 8446 §5.1).
+inline constexpr std::size_t max_tls_record_bytes = 16 * 1024;
+
+/// TLS over a non-blocking socket. Waits for nothing: it says what there is to wait for.
+///
+/// OpenSSL reads the socket itself and writes to it through `put`. What the socket does not take is kept here, so that
+/// OpenSSL never has a write to repeat, which it would want with the same bytes: the caller may have others by then. It
+/// is at most a record, or a flight of the handshake, and `flush` sends it.
+class tls_engine {
+public:
+    /// `ec`: there can be no connection; all calls say so.
+    tls_engine(ssl_ptr ssl, int descriptor, std::error_code ec = {})
+        : ssl_(std::move(ssl)), descriptor_(descriptor), failed_(ec)
+    {
+        BIO* const wire = ssl_ ? BIO_new(wire_method()) : nullptr;
+        if (wire == nullptr) {
+            ssl_.reset();
+            failed_ = failed_ ? failed_ : make_error_code(tls_error::library_failure);
+            return;
+        }
+        BIO_set_data(wire, this);
+        BIO_set_init(wire, 1);
+        SSL_set_bio(ssl_.get(), wire, wire);
+    }
+    tls_engine(tls_engine const&) = delete;
+    tls_engine& operator=(tls_engine const&) = delete;
+
+    /// A client speaks first.
+    void begin()
+    {
+        if (failed_)
+            return;
+        ERR_clear_error();
+        if (int const r = SSL_do_handshake(ssl_.get()); r != 1) {
+            static_cast<void>(judge(r));  // kept, or said again by the next call
+            writing_needs_bytes_ = true;
+        }
+        look();
+    }
+    [[nodiscard]] std::size_t read_some(std::span<char> into, std::error_code& ec)
+    {
+        ec.clear();
+        if (into.empty())
+            return 0;
+        ec = failed_ ? failed_ : ended_;
+        more_ = reading_needs_room_ = false;
+        std::size_t total = 0;
+        while (!ec && total != into.size()) {
+            std::size_t count = 0;
+            ERR_clear_error();
+            int const r = SSL_read_ex(ssl_.get(), into.data() + total, into.size() - total, &count);
+            look();
+            if (r == 1) {
+                total += count;
+                // Nothing is left here: the socket is asked when it has something.
+                if (!SSL_has_pending(ssl_.get()))
+                    return total;
+            } else {
+                ec = judge(r);
+                reading_needs_room_ = ec == blocked() && SSL_want_write(ssl_.get());
+            }
+        }
+        // OpenSSL may hold the beginning of a record, which is nothing to read yet.
+        more_ = !ec && total != 0 && SSL_has_pending(ssl_.get());
+        if (total != 0)
+            ec.clear();
+        return total;
+    }
+    [[nodiscard]] std::size_t write_some(transport::gather_list runs, std::error_code& ec)
+    {
+        flush();
+        writing_needs_bytes_ = false;
+        ec = failed_ ? failed_ : send_failed_;
+        if (!ec && said_goodbye())
+            ec = std::make_error_code(std::errc::broken_pipe);
+        if (!ec && unsent())
+            ec = blocked();
+        std::size_t total = 0;
+        source from{runs};
+        std::array<char, max_tls_record_bytes> side_by_side;  // left as it is: only what is copied there is read
+        while (!ec) {
+            auto const piece = from.next(side_by_side);
+            if (piece.empty())
+                return total;
+            std::size_t count = 0;
+            ERR_clear_error();
+            int const r = SSL_write_ex(ssl_.get(), piece.data(), piece.size(), &count);
+            look();
+            if (r == 1) {
+                total += count;
+                from.skip(count);
+                if (unsent())
+                    return total;
+            } else {
+                ec = judge(r);
+                writing_needs_bytes_ = ec == blocked() && SSL_want_read(ssl_.get());
+            }
+        }
+        if (total != 0)
+            ec.clear();
+        return total;
+    }
+    /// Sends what the socket did not take before.
+    void flush()
+    {
+        while (unsent()) {
+            auto const sent = send({unsent_.data() + sent_, unsent_.size() - sent_});
+            if (sent == 0)
+                return;
+            sent_ += sent;
+            if (sent_ == unsent_.size()) {
+                unsent_.release();
+                sent_ = 0;
+            }
+        }
+    }
+    /// Nothing will be written any more (RFC 8446 §6.1).
+    void say_goodbye()
+    {
+        if (failed_ || opening_ || said_goodbye())
+            return;
+        ERR_clear_error();
+        SSL_shutdown(ssl_.get());
+        ERR_clear_error();
+    }
+
+    /// Accepted bytes wait for the socket to take them.
+    [[nodiscard]] bool unsent() const noexcept { return unsent_.size() != sent_; }
+    /// The handshake is not done.
+    [[nodiscard]] bool opening() const noexcept { return opening_; }
+    /// `read_some` has something to say whatever the socket has.
+    [[nodiscard]] bool readable() const noexcept { return more_ || ended_ || failed_; }
+    [[nodiscard]] bool failed() const noexcept { return failed_ || send_failed_; }
+    [[nodiscard]] bool reading_needs_room() const noexcept { return reading_needs_room_; }
+    [[nodiscard]] bool writing_needs_bytes() const noexcept { return writing_needs_bytes_ && !failed(); }
+    [[nodiscard]] SSL* handle() const noexcept { return ssl_.get(); }
+
+private:
+    /// What the caller offers, as pieces that fill records: small runs side by side, large ones where they are.
+    struct source {
+        transport::gather_list runs;
+        std::size_t at = 0;  ///< in the first of them
+
+        [[nodiscard]] std::span<char const> next(std::span<char> side_by_side)
+        {
+            skip(0);
+            if (runs.empty() || runs.size() == 1 || runs[0].size() - at >= side_by_side.size())
+                return runs.empty() ? std::span<char const>() : runs[0].subspan(at);
+            std::size_t filled = 0;
+            std::size_t from = at;
+            for (auto const run : runs) {
+                auto const left = run.size() - from;
+                auto const count = left < side_by_side.size() - filled ? left : side_by_side.size() - filled;
+                if (count != 0)
+                    std::memcpy(side_by_side.data() + filled, run.data() + from, count);
+                filled += count;
+                from = 0;
+                if (filled == side_by_side.size())
+                    break;
+            }
+            return side_by_side.first(filled);
+        }
+        void skip(std::size_t count) noexcept
+        {
+            at += count;
+            while (!runs.empty() && at >= runs[0].size()) {
+                at -= runs[0].size();
+                runs = runs.subspan(1);
+            }
+        }
+    };
+
+    [[nodiscard]] static std::error_code blocked() noexcept
+    {
+        return std::make_error_code(std::errc::operation_would_block);
+    }
+    [[nodiscard]] bool said_goodbye() const noexcept { return (SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0; }
+    void look() noexcept
+    {
+        if (!opening_ || !SSL_is_init_finished(ssl_.get()))
+            return;
+        opening_ = writing_needs_bytes_ = false;
+        // One system call reads many records. Not before: a write that drives the handshake would take what a pending
+        // wait for reading is to be told of.
+        SSL_set_read_ahead(ssl_.get(), 1);
+    }
+    /// What a call means that did not succeed. What is no reason to wait is the end, and is kept.
+    [[nodiscard]] std::error_code judge(int result)
+    {
+        switch (SSL_get_error(ssl_.get(), result)) {
+        case SSL_ERROR_WANT_READ:
+        case SSL_ERROR_WANT_WRITE: return blocked();
+        case SSL_ERROR_ZERO_RETURN: return ended_ = asio::error::eof;  // as tcp has it
+        case SSL_ERROR_SYSCALL:
+            // What cannot be sent says nothing of what may still be read, a close frame for instance.
+            if (send_failed_ && !failed_ && !wire_ended_)
+                return send_failed_;
+            break;
+        default: break;
+        }
+        if (!failed_) {
+            failed_ = wire_ended_ ? tls_error::truncated
+                                  : tls_error_of(ERR_peek_error(), SSL_get_verify_result(ssl_.get()), opening_);
+            // Bytes that nobody reads would make the kernel reset the connection, and the peer miss our alert.
+            std::array<char, 4096> unread;
+            for (int i = 0; i < 64 && ::recv(descriptor_, unread.data(), unread.size(), 0) > 0; ++i) {
+            }
+        }
+        ERR_clear_error();
+        return failed_;
+    }
+
+    /// Bytes that the socket took; none if it is full, or has failed.
+    [[nodiscard]] std::size_t send(std::span<char const> bytes) noexcept
+    {
+        ::ssize_t sent;
+        do
+            sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);  // OpenSSL's own way raises SIGPIPE
+        while (sent < 0 && errno == EINTR);
+        if (sent >= 0)
+            return static_cast<std::size_t>(sent);
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
+            sending_failed(errno);
+        return 0;
+    }
+    void sending_failed(int error) noexcept
+    {
+        send_failed_.assign(error, std::system_category());
+        unsent_.release();
+        sent_ = 0;
+    }
+    /// For OpenSSL: takes all, or fails. Only what a peer can make us say without reading it has a limit.
+    [[nodiscard]] int put(BIO* wire, std::span<char const> bytes) noexcept
+    {
+        BIO_clear_retry_flags(wire);
+        if (unsent_.size() - sent_ > max_unsent_bytes && !opening_) {
+            BIO_set_retry_write(wire);
+            return -1;
+        }
+        auto const sent = unsent() || send_failed_ ? 0 : send(bytes);
+        if (send_failed_)
+            return -1;
+        try {
+            unsent_.append(bytes.data() + sent, bytes.size() - sent);
+        } catch (std::bad_alloc const&) {
+            sending_failed(ENOMEM);
+            return -1;
+        }
+        return static_cast<int>(bytes.size());
+    }
+    [[nodiscard]] int get(BIO* wire, std::span<char> into) noexcept
+    {
+        BIO_clear_retry_flags(wire);
+        ::ssize_t count;
+        do
+            count = ::recv(descriptor_, into.data(), into.size(), 0);
+        while (count < 0 && errno == EINTR);
+        if (count > 0)
+            return static_cast<int>(count);
+        if (count == 0)
+            wire_ended_ = true;
+        else if (errno == EAGAIN || errno == EWOULDBLOCK)
+            BIO_set_retry_read(wire);
+        else
+            failed_.assign(errno, std::system_category());
+        return static_cast<int>(count);
+    }
+    [[nodiscard]] static BIO_METHOD* wire_method()
+    {
+        static BIO_METHOD* const method = [] {
+            BIO_METHOD* const m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "polycast");
+            if (m != nullptr) {
+                BIO_meth_set_write(m, [](BIO* wire, char const* bytes, int count) {
+                    return of(wire).put(wire, {bytes, static_cast<std::size_t>(count)});
+                });
+                BIO_meth_set_read(m, [](BIO* wire, char* into, int count) {
+                    return of(wire).get(wire, {into, static_cast<std::size_t>(count)});
+                });
+                BIO_meth_set_ctrl(m, [](BIO* wire, int what, long, void*) -> long {
+                    return what == BIO_CTRL_FLUSH || (what == BIO_CTRL_EOF && of(wire).wire_ended_);
+                });
+            }
+            return m;
+        }();
+        return method;
+    }
+    [[nodiscard]] static tls_engine& of(BIO* wire) noexcept { return *static_cast<tls_engine*>(BIO_get_data(wire)); }
+
+    static constexpr std::size_t max_unsent_bytes = 4 * max_tls_record_bytes;
+
+    byte_buffer unsent_;
+    std::size_t sent_ = 0;  ///< of `unsent_`
+    ssl_ptr ssl_;
+    int descriptor_;
+    std::error_code failed_;         ///< both ways, for ever
+    std::error_code send_failed_{};  ///< what we say no longer arrives
+    std::error_code ended_{};        ///< the peer says no more
+    bool wire_ended_ = false;  ///< the socket's end was read
+    bool opening_ = true;
+    bool more_ = false;
+    bool reading_needs_room_ = false;
+    bool writing_needs_bytes_ = false;
+};
+
+}  // namespace polycast::inline v0::detail
+
+#endif  // POLYCAST_WITH_OPENSSL
+
+// ---- polycast/transport/tls.hpp ----
+
+#if POLYCAST_WITH_OPENSSL
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+namespace polycast::inline v0::transport {
+
+/// TLS 1.2 and 1.3 over `tcp`, through OpenSSL. `tls{}` is a client that trusts whom the system trusts; a server is
+/// given its certificate: `tls{{.certificate_chain_file = "server.pem", .private_key_file = "server.key"}}`.
+///
+/// Both sides negotiate `http/1.1` (RFC 7301): a client that offers other protocols only is refused, one that offers
+/// none is served. Renegotiation is refused, sessions resume by tickets. The handshake happens inside the first reads
+/// and writes. Errors are `tls_error`, those of the socket, and `asio::error::eof` after the peer's `close_notify`; an
+/// end without it is `tls_error::truncated`.
+///
+/// Copies share certificates and trust. Any thread may copy, `reload()`, and destroy.
+class tls {
+public:
+    using policy_axis = transport_axis;
+    static constexpr bool threaded = true;
+    static constexpr bool secure = true;
+
+    using timer = tcp::timer;
+    using notifier = tcp::notifier;
+
+    /// A client.
+    tls() : tls(tls_options{}) {}
+    /// Throws `std::system_error` (`tls_error`, `failure::validation`) that names the file and the reason.
+    explicit tls(tls_options options) : shared_(std::make_shared<detail::tls_shared>(std::move(options))) {}
+
+    /// Reads the files again, for the connections that begin from now on; those that are open stay as they are. Throws
+    /// as the constructor does, and then nothing has changed. From any thread, for all copies.
+    void reload() const { shared_->reload(); }
+
+    /// Calendar time; from any thread.
+    [[nodiscard]] static std::chrono::system_clock::time_point wall_now() noexcept { return tcp::wall_now(); }
+
+    class loop : public tcp::loop {
+    public:
+        explicit loop(tls const& t) : shared_(t.shared_) {}
+
+    private:
+        friend tls;
+        std::shared_ptr<detail::tls_shared> shared_;
+    };
+    class stream;
+    class acceptor;
+    class connector;
+
+private:
+    std::shared_ptr<detail::tls_shared> shared_;
+};
+
+/// One end of a connection. An accepted one is TLS from its first byte; a client's is clear until `secure`.
+class tls::stream {
+public:
+    stream(stream&&) noexcept = default;
+    stream& operator=(stream&& other) noexcept
+    {
+        stream taken(std::move(other));
+        state_.swap(taken.state_);
+        return *this;
+    }
+    ~stream() { close(); }
+
+    /// Client, once, while nothing waits: TLS from here on. What was read so far must be all that the peer sends in
+    /// clear. `server_name` is the name or address that the server's certificate must be for; a name is also told to it
+    /// (SNI). What goes wrong, the following reads and writes say. The first call of a `tls` that trusts whom the system
+    /// trusts reads those authorities.
+    void secure(std::string_view server_name)
+    {
+        if (!is_open() || state_->engine)
+            return;
+        std::error_code ec;
+        auto ssl = state_->shared->for_client(server_name, ec);
+        state_->engine.emplace(std::move(ssl), state_->tcp.native_handle(), ec).begin();
+        state_->look_after();
+    }
+
+    [[nodiscard]] std::size_t read_some(std::span<char> into, std::error_code& ec)
+    {
+        if (!state_->engine)
+            return state_->tcp.read_some(into, ec);
+        bool const opening = state_->engine->opening();
+        auto const count = state_->engine->read_some(into, ec);
+        // A write may wait for bytes of the handshake, and this read has taken the last of them.
+        if (opening && !state_->engine->opening() && state_->write_waits_for_bytes)
+            state_->tcp.cancel_waits();
+        state_->look_after();
+        return count;
+    }
+    [[nodiscard]] std::size_t write_some(std::span<char const> one, std::error_code& ec)
+    {
+        return state_->engine ? write_some(gather_list(&one, 1), ec) : state_->tcp.write_some(one, ec);
+    }
+    [[nodiscard]] std::size_t write_some(gather_list many, std::error_code& ec)
+    {
+        if (!state_->engine)
+            return state_->tcp.write_some(many, ec);
+        auto const count = state_->engine->write_some(many, ec);
+        state_->look_after();
+        return count;
+    }
+    template <class Handler>
+    void wait_readable(Handler&& handler)
+    {
+        auto const& engine = state_->engine;
+        if (!engine || (!engine->opening() && !engine->readable() && !engine->reading_needs_room()))
+            return state_->tcp.wait_readable(std::forward<Handler>(handler));
+        if (engine->readable())
+            return soon(std::forward<Handler>(handler));
+        auto woken = [s = state_, h = std::forward<Handler>(handler)](std::error_code ec) mutable { h(s->woken(ec)); };
+        engine->reading_needs_room() ? state_->tcp.wait_writable(std::move(woken))
+                                     : state_->tcp.wait_readable(std::move(woken));
+    }
+    template <class Handler>
+    void wait_writable(Handler&& handler)
+    {
+        auto const& engine = state_->engine;
+        if (!engine || (!engine->opening() && !engine->failed() && !engine->writing_needs_bytes()))
+            return state_->tcp.wait_writable(std::forward<Handler>(handler));
+        if (engine->failed())
+            return soon(std::forward<Handler>(handler));
+        bool const needs_bytes = state_->write_waits_for_bytes = engine->writing_needs_bytes();
+        auto woken = [s = state_, h = std::forward<Handler>(handler)](std::error_code ec) mutable {
+            s->write_waits_for_bytes = false;
+            h(s->woken(ec));
+        };
+        needs_bytes ? state_->tcp.wait_readable(std::move(woken)) : state_->tcp.wait_writable(std::move(woken));
+    }
+    /// `close_notify`, then the end of what TCP sends.
+    void shutdown_send()
+    {
+        if (!is_open())
+            return;
+        if (state_->engine)
+            state_->engine->say_goodbye();
+        state_->shut_when_sent = true;
+        state_->look_after();
+    }
+    /// Says goodbye, if nothing of a record is stuck; does not wait for the peer's.
+    void close()
+    {
+        if (!is_open())
+            return;
+        if (state_->engine) {
+            state_->engine->flush();
+            if (!state_->engine->unsent())
+                state_->engine->say_goodbye();
+            state_->engine.reset();
+        }
+        state_->tcp.close();
+    }
+    [[nodiscard]] bool is_open() const noexcept { return state_ && state_->tcp.is_open(); }
+    [[nodiscard]] std::string peer_address() const { return state_->tcp.peer_address(); }
+
+    /// Who the peer has proven to be: the subject of its certificate as RFC 2253 writes it, such as `CN=ada,O=Engine`.
+    /// Empty before the handshake is done, if it showed no certificate, and if what it showed was not verified.
+    [[nodiscard]] std::string peer_certificate_subject() const
+    {
+        SSL* const ssl = established();
+        if (ssl == nullptr || SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE || SSL_get_verify_result(ssl) != X509_V_OK)
+            return {};
+        X509* const certificate = SSL_get0_peer_certificate(ssl);
+        BIO* const text = certificate != nullptr ? BIO_new(BIO_s_mem()) : nullptr;
+        if (text == nullptr)
+            return {};
+        // UTF-8 as it is: a name is for people too.
+        X509_NAME_print_ex(text, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
+        char* at = nullptr;
+        auto const size = BIO_get_mem_data(text, &at);
+        std::string subject(at, static_cast<std::size_t>(size));
+        BIO_free(text);
+        return subject;
+    }
+    /// `TLSv1.2` or `TLSv1.3`; empty before the handshake is done.
+    [[nodiscard]] std::string_view version() const noexcept
+    {
+        SSL* const ssl = established();
+        return ssl != nullptr ? SSL_get_version(ssl) : std::string_view();
+    }
+    /// The application protocol that was agreed: `http/1.1`, or empty. Valid while the stream is open.
+    [[nodiscard]] std::string_view alpn() const noexcept
+    {
+        unsigned char const* name = nullptr;
+        unsigned size = 0;
+        if (SSL* const ssl = established())
+            SSL_get0_alpn_selected(ssl, &name, &size);
+        return {reinterpret_cast<char const*>(name), size};
+    }
+    /// OpenSSL's own view of the connection; null in clear and when closed.
+    [[nodiscard]] SSL* native_tls() const noexcept { return state_->engine ? state_->engine->handle() : nullptr; }
+
+private:
+    friend acceptor;
+    friend connector;
+
+    /// Stays where it is: OpenSSL and what waits point to it.
+    struct state : std::enable_shared_from_this<state> {
+        state(transport::tcp::stream&& s, std::shared_ptr<detail::tls_shared> const& with)
+            : tcp(std::move(s)), shared(with)
+        {
+        }
+        /// Sends what the socket has not taken, when it does: as the kernel would with bytes that it has accepted.
+        void look_after()
+        {
+            if (!engine || !engine->unsent()) {
+                if (std::exchange(shut_when_sent, false))
+                    tcp.shutdown_send();
+            } else if (!std::exchange(sending, true)) {
+                tcp.wait_writable([s = this->shared_from_this()](std::error_code) {
+                    s->sending = false;
+                    if (!s->engine)
+                        return;  // closed
+                    s->engine->flush();
+                    s->look_after();
+                });
+            }
+        }
+        /// A wait that was cancelled on an open stream was woken, to look again.
+        [[nodiscard]] std::error_code woken(std::error_code ec) const noexcept
+        {
+            return ec == std::errc::operation_canceled && tcp.is_open() ? std::error_code() : ec;
+        }
+
+        transport::tcp::stream tcp;
+        std::shared_ptr<detail::tls_shared> shared;
+        std::optional<detail::tls_engine> engine{};
+        bool sending = false;
+        bool shut_when_sent = false;
+        bool write_waits_for_bytes = false;
+    };
+
+    stream(transport::tcp::stream&& s, std::shared_ptr<detail::tls_shared> const& shared)
+        : state_(std::make_shared<state>(std::move(s), shared))
+    {
+    }
+    void serve()
+    {
+        auto ssl = state_->shared->for_server();
+        state_->engine.emplace(std::move(ssl), state_->tcp.native_handle());
+    }
+    template <class Handler>
+    void soon(Handler&& handler)
+    {
+        state_->tcp.post([s = state_, h = std::forward<Handler>(handler)]() mutable {
+            h(s->tcp.is_open() ? std::error_code() : std::make_error_code(std::errc::operation_canceled));
+        });
+    }
+    [[nodiscard]] SSL* established() const noexcept
+    {
+        return state_->engine && !state_->engine->opening() ? state_->engine->handle() : nullptr;
+    }
+
+    std::shared_ptr<state> state_;
+};
+
+class tls::acceptor {
+public:
+    explicit acceptor(loop& l) : acceptor_(l), shared_(l.shared_) {}
+    void listen(endpoint const& at, listen_options options, std::error_code& ec)
+    {
+        if (shared_->has_certificate())
+            acceptor_.listen(at, options, ec);
+        else
+            ec = tls_error::server_without_certificate;
+    }
+    template <class Handler>
+    void accept(Handler&& handler)
+    {
+        acceptor_.accept([s = shared_, h = std::forward<Handler>(handler)](std::error_code ec, tcp::stream t) mutable {
+            stream accepted(std::move(t), s);
+            if (!ec)
+                accepted.serve();
+            h(ec, std::move(accepted));
+        });
+    }
+    void close() { acceptor_.close(); }
+    [[nodiscard]] std::uint16_t port() const { return acceptor_.port(); }
+
+private:
+    tcp::acceptor acceptor_;
+    std::shared_ptr<detail::tls_shared> shared_;
+};
+
+/// Connects in clear: what a proxy wants to hear comes before `stream.secure(name)`.
+class tls::connector {
+public:
+    explicit connector(loop& l) : connector_(l), shared_(l.shared_) {}
+    template <class Handler>
+    void connect(endpoint const& to, Handler handler)
+    {
+        connector_.connect(to, [s = shared_, h = std::move(handler)](std::error_code ec, tcp::stream t) mutable {
+            h(ec, stream(std::move(t), s));
+        });
+    }
+    void cancel() { connector_.cancel(); }
+
+private:
+    tcp::connector connector_;
+    std::shared_ptr<detail::tls_shared> shared_;
+};
+
+static_assert(transport_policy<tls>);
+
+}  // namespace polycast::inline v0::transport
+
+#endif  // POLYCAST_WITH_OPENSSL
+
+// ---- polycast/transport/unix_listener.hpp ----
+
+namespace polycast::inline v0::detail {
+
+[[nodiscard]] inline std::error_code unix_error() noexcept
+{
+    return {errno, std::generic_category()};
+}
+
+/// The address of a Unix socket: a path, or `@name` in the abstract namespace.
+class unix_address {
+public:
+    explicit unix_address(std::string_view text)
+    {
+        address_.sun_family = AF_UNIX;
+        bool const abstract = text.starts_with('@');
+        // A path needs room for the zero behind it; "example" is as likely a host name that was meant for TCP.
+        if (text.size() >= sizeof address_.sun_path)
+            error_ = std::make_error_code(std::errc::filename_too_long);
+        else if (text.find('\0') != text.npos || (abstract ? text.size() < 2 : text.find('/') == text.npos))
+            error_ = std::make_error_code(std::errc::invalid_argument);
+        else
+            text.copy(address_.sun_path, text.size());
+        if (abstract)
+            address_.sun_path[0] = '\0';
+        // An abstract name is as long as the address says: zeros would be part of it.
+        size_ = static_cast<::socklen_t>(offsetof(::sockaddr_un, sun_path) + text.size() + (abstract ? 0 : 1));
+    }
+    [[nodiscard]] std::error_code error() const noexcept { return error_; }
+    [[nodiscard]] ::sockaddr const* data() const noexcept { return reinterpret_cast<::sockaddr const*>(&address_); }
+    [[nodiscard]] ::socklen_t size() const noexcept { return size_; }
+    /// Null for an abstract name.
+    [[nodiscard]] char const* path() const noexcept
+    {
+        return address_.sun_path[0] == '\0' ? nullptr : address_.sun_path;
+    }
+
+private:
+    ::sockaddr_un address_{};
+    ::socklen_t size_ = 0;
+    std::error_code error_{};
+};
+
+/// A new non-blocking descriptor, connected; it never waits. `resource_unavailable_try_again`: the backlog is full.
+[[nodiscard]] inline int unix_connect(unix_address const& to, std::error_code& ec) noexcept
+{
+    int const descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor >= 0 && ::connect(descriptor, to.data(), to.size()) == 0)
+        return descriptor;
+    ec = unix_error();
+    if (descriptor >= 0)
+        ::close(descriptor);
+    return -1;
+}
+
+/// A listening Unix socket, and the file that stands for it.
+class unix_listener {
+public:
+    unix_listener(std::string_view path, std::uint16_t permissions, int backlog, std::error_code& ec)
+        : name_(path), address_(path)
+    {
+        ec = address_.error();
+        if (!ec && address_.path() != nullptr)
+            make_way(ec);
+        if (ec)
+            return;
+        descriptor_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (descriptor_ < 0 || ::bind(descriptor_, address_.data(), address_.size()) != 0) {
+            ec = unix_error();
+            return;
+        }
+        struct ::stat made {};
+        if (address_.path() != nullptr && ::lstat(address_.path(), &made) == 0) {
+            owner_ = ::getpid();
+            device_ = made.st_dev;
+            inode_ = made.st_ino;
+        }
+        // Nobody can connect before `listen`: the permissions are never wider than they shall be.
+        if ((address_.path() != nullptr && ::chmod(address_.path(), permissions) != 0) || ::listen(descriptor_, backlog) != 0)
+            ec = unix_error();
+    }
+    unix_listener(unix_listener const&) = delete;
+    ~unix_listener()
+    {
+        // Not a file that has taken our place, and not from a child of a fork.
+        struct ::stat now {};
+        if (owner_ != 0 && owner_ == ::getpid() && ::lstat(address_.path(), &now) == 0 && now.st_dev == device_ &&
+            now.st_ino == inode_)
+            ::unlink(address_.path());
+        if (descriptor_ >= 0)
+            ::close(descriptor_);
+    }
+    [[nodiscard]] std::string const& name() const noexcept { return name_; }
+    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+
+private:
+    /// Removes the socket of a listener that is no more. Between `bind` and `listen` a new one looks like that: two that
+    /// start on one path in the same microseconds may not see each other, and the later keeps the path.
+    void make_way(std::error_code& ec) const noexcept
+    {
+        struct ::stat there {};
+        if (::lstat(address_.path(), &there) != 0) {
+            if (errno != ENOENT)
+                ec = unix_error();
+            return;
+        }
+        if (!S_ISSOCK(there.st_mode)) {
+            ec = std::make_error_code(std::errc::not_a_socket);
+            return;
+        }
+        std::error_code found;
+        if (int const connected = unix_connect(address_, found); connected >= 0)
+            ::close(connected);
+        if (found != std::errc::connection_refused) {
+            // Accepted, no room in the backlog, or a socket of another type: somebody is there.
+            bool const unknown = found == std::errc::permission_denied;
+            ec = unknown ? found : std::make_error_code(std::errc::address_in_use);
+            return;
+        }
+        if (::unlink(address_.path()) != 0 && errno != ENOENT)
+            ec = unix_error();
+    }
+
+    std::string name_;
+    unix_address address_;
+    int descriptor_ = -1;
+    ::pid_t owner_ = 0;
+    ::dev_t device_ = 0;
+    ::ino_t inode_ = 0;
+};
+
+/// The listening sockets of the copies of one transport, so that its acceptors can share them. Any thread.
+class unix_listeners {
+public:
+    explicit unix_listeners(std::uint16_t permissions) noexcept : permissions_(permissions) {}
+
+    /// One that is open already if it may be `shared`, else a new one. Null where `ec` is set.
+    [[nodiscard]] std::shared_ptr<unix_listener> listen(std::string_view path, bool shared, int backlog,
+                                                        std::error_code& ec)
+    {
+        std::lock_guard const lock(mutex_);
+        if (auto const open = shared_.lock(); shared && open && open->name() == path) {
+            ec.clear();
+            return open;
+        }
+        auto made = std::make_shared<unix_listener>(path, permissions_, backlog, ec);
+        if (ec)
+            return {};
+        if (shared)
+            shared_ = made;
+        return made;
+    }
+
+private:
+    std::uint16_t const permissions_;
+    std::mutex mutex_;
+    std::weak_ptr<unix_listener> shared_;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/transport/unix_socket.hpp ----
+
+namespace polycast::inline v0::transport {
+
+/// Unix stream sockets: the endpoint's `host` (`server_options::address`) is a path with a `/` in it, or `@name` in
+/// Linux's abstract namespace; there are no ports. A client's URL is `ws+unix:/path/to/socket:/target`.
+///
+/// Listening makes the file with `permissions`, by default for its owner alone, whatever the umask: the file system
+/// decides who may connect. A socket that nobody listens on is replaced; one that somebody does is `address_in_use`, a
+/// file of another kind `not_a_socket`, a path over 107 bytes `filename_too_long`. The process that made the file
+/// removes it when it has closed. An abstract name has no permissions: any process of the network namespace may connect.
+///
+/// `listen_options::share_port`: acceptors of copies of one `unix_socket` accept from one listening socket.
+/// `peer_address()` is `unix:uid=1000,pid=4242`: the process that connected, or listens (`SO_PEERCRED`).
+class unix_socket {
+public:
+    using policy_axis = transport_axis;
+    static constexpr bool threaded = true;
+    static constexpr bool secure = false;
+    static constexpr bool names_paths = true;
+
+    using timer = tcp::timer;
+    using notifier = tcp::notifier;
+
+    unix_socket() : unix_socket(0600) {}
+    explicit unix_socket(std::uint16_t permissions)
+        : shared_(std::make_shared<detail::unix_listeners>(permissions))
+    {
+    }
+    /// Calendar time; from any thread.
+    [[nodiscard]] static std::chrono::system_clock::time_point wall_now() noexcept { return tcp::wall_now(); }
+
+    class loop : public tcp::loop {
+    public:
+        explicit loop(unix_socket const& t) : shared_(t.shared_) {}
+
+    private:
+        friend unix_socket;
+        std::shared_ptr<detail::unix_listeners> shared_;
+    };
+
+    /// A descriptor is read, written and waited on as TCP's is.
+    class stream : private tcp::stream {
+    public:
+        using tcp::stream::close;
+        using tcp::stream::is_open;
+        using tcp::stream::native_handle;
+        using tcp::stream::read_some;
+        using tcp::stream::shutdown_send;
+        using tcp::stream::wait_readable;
+        using tcp::stream::wait_writable;
+        using tcp::stream::write_some;
+
+        /// Empty once closed.
+        [[nodiscard]] std::string peer_address() const
+        {
+            ::ucred who{};
+            ::socklen_t size = sizeof who;
+            if (!is_open() || ::getsockopt(descriptor_, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
+                return {};
+            return "unix:uid=" + std::to_string(who.uid) + ",pid=" + std::to_string(who.pid);
+        }
+
+    private:
+        friend unix_socket;
+        explicit stream(tcp::socket&& s) : tcp::stream(std::move(s)), descriptor_(native_handle()) {}
+        int descriptor_;
+    };
+
+    class acceptor {
+    public:
+        explicit acceptor(loop& l) : acceptor_(l.context().get_executor()), shared_(l.shared_) {}
+        acceptor(acceptor const&) = delete;
+        ~acceptor() { close(); }
+
+        void listen(endpoint const& at, listen_options options, std::error_code& ec)
+        {
+            listener_ = shared_->listen(at.host, options.share_port, options.backlog, ec);
+            int const descriptor = ec ? -1 : ::fcntl(listener_->descriptor(), F_DUPFD_CLOEXEC, 0);
+            if (!ec && descriptor < 0)
+                ec.assign(errno, std::generic_category());
+            if (!ec)
+                acceptor_.assign(tcp::protocol::v4(), descriptor, ec);
+            ec = tcp::portable(ec);
+            if (ec)
+                close();
+        }
+        template <class Handler>
+        void accept(Handler&& handler)
+        {
+            acceptor_.async_accept([h = std::forward<Handler>(handler)](std::error_code ec, tcp::socket s) mutable {
+                h(tcp::portable(ec), stream(std::move(s)));
+            });
+        }
+        void close()
+        {
+            std::error_code ignored;
+            acceptor_.close(ignored);
+            listener_.reset();
+        }
+        [[nodiscard]] std::uint16_t port() const noexcept { return 0; }
+
+    private:
+        asio::basic_socket_acceptor<tcp::protocol, tcp::executor> acceptor_;
+        std::shared_ptr<detail::unix_listeners> shared_;
+        std::shared_ptr<detail::unix_listener> listener_;
+    };
+
+    class connector {
+    public:
+        explicit connector(loop& l) : loop_(l) {}
+        connector(connector const&) = delete;
+        ~connector() { cancel(); }
+
+        template <class Handler>
+        void connect(endpoint const& to, Handler handler)
+        {
+            cancel();
+            attempt_ = std::make_shared<attempt>(loop_, to.host);
+            loop_.post([a = attempt_, h = std::move(handler)]() mutable { go(std::move(a), std::move(h)); });
+        }
+        /// The pending handler completes with an error.
+        void cancel()
+        {
+            if (!attempt_)
+                return;
+            attempt_->cancelled = true;
+            attempt_.reset();
+        }
+
+    private:
+        struct attempt {
+            attempt(loop& l, std::string const& path) : again(l), address(path), connecting(l.context().get_executor()) {}
+            timer again;
+            detail::unix_address address;
+            tcp::socket connecting;
+            bool cancelled = false;
+        };
+
+        template <class Handler>
+        static void go(std::shared_ptr<attempt> a, Handler handler)
+        {
+            using namespace std::chrono_literals;
+            std::error_code ec = a->cancelled ? std::make_error_code(std::errc::operation_canceled) : a->address.error();
+            int const descriptor = ec ? -1 : detail::unix_connect(a->address, ec);
+            if (would_block(ec)) {
+                // The backlog is full: to a Unix socket that is no state to wait for, a blocking connect sleeps in it.
+                auto& again = a->again;
+                return again.start(5ms, [a = std::move(a), h = std::move(handler)]() mutable {
+                    go(std::move(a), std::move(h));
+                });
+            }
+            if (!ec)
+                a->connecting.assign(tcp::protocol::v4(), descriptor, ec);
+            handler(tcp::portable(ec), stream(std::move(a->connecting)));
+        }
+
+        loop& loop_;
+        std::shared_ptr<attempt> attempt_;
+    };
+
+private:
+    std::shared_ptr<detail::unix_listeners> shared_;
+};
+
+static_assert(transport_policy<unix_socket>);
+
+}  // namespace polycast::inline v0::transport
 
 // ---- polycast/version.hpp ----
 
