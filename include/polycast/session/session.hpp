@@ -50,6 +50,8 @@ class shard;
 template <class Shard>
 class output;
 template <class Shard>
+class packing;
+template <class Shard>
 struct opening;
 template <class Shard>
 struct inbound;
@@ -162,6 +164,8 @@ private:
     friend shard_type;
     template <class>
     friend class detail::output;
+    template <class>
+    friend class detail::packing;
     template <class>
     friend struct detail::opening;
     template <class>
