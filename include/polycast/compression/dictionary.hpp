@@ -8,10 +8,10 @@
 #include <polycast/serializer/value.hpp>
 
 #include <array>
-#include <concepts>
 #include <cstddef>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 /// What `zstd<level, dictionary>` knows beforehand. A model has `bytes(options)`: the dictionary, empty for none.
 /// A dictionary is public: whoever reaches the port may fetch it.
