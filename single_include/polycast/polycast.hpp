@@ -7303,6 +7303,8 @@ class shard;
 template <class Shard>
 class output;
 template <class Shard>
+class packing;
+template <class Shard>
 struct opening;
 template <class Shard>
 struct inbound;
@@ -7415,6 +7417,8 @@ private:
     friend shard_type;
     template <class>
     friend class detail::output;
+    template <class>
+    friend class detail::packing;
     template <class>
     friend struct detail::opening;
     template <class>
@@ -13964,6 +13968,93 @@ private:
 
 }  // namespace polycast::inline v0
 
+// ---- polycast/session/packing.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// A message on its way to one session.
+struct outgoing {
+    std::string_view payload;
+    opcode op;
+    bool is_event;
+    bool packed = false;  ///< compressed: what follows is what the frame says
+    bool rsv1 = false;
+};
+
+/// Compresses what is for one session alone. What is for many was compressed before, once a form (`encode.hpp`).
+template <class Shard>
+class packing {
+public:
+    using session_type = typename Shard::session_type;
+    using C = typename Shard::composition_type;
+    using compression = typename C::compression;
+
+    explicit packing(Shard& shard) noexcept : shard_(shard) {}
+
+    /// Compresses `message` if `s` agreed on a form for it and gains by it; its payload is then here, until the next
+    /// call. What remembers the connection compresses in the order of the wire: now if it leaves now, else in
+    /// `compress_due`.
+    void pack([[maybe_unused]] session_type& s, outgoing& message, [[maybe_unused]] bool leaves_now)
+    {
+        if constexpr (compression::keeps_context)
+            if (s.context_) {
+                packed_.clear();
+                if (leaves_now && s.context_->compress(packed_, message.payload))
+                    packed(message, compression::context_form);
+                return;
+            }
+        if constexpr (compression::forms != 0) {
+            auto const form = s.profile_;
+            if (form == plain_profile ||
+                (!message.is_event && compression::kind(form) != polycast::compression::form_kind::extension))
+                return;
+            packed_.clear();
+            if (shard_.codec().compress(form, packed_, message.payload))
+                packed(message, form);
+        }
+    }
+    /// For a session whose compression remembers: takes due messages in the order they will have on the wire, and puts
+    /// their compressed form above the lanes, where nothing overtakes it. A good write at a time; true if some were.
+    [[nodiscard]] bool compress_due([[maybe_unused]] session_type& s, [[maybe_unused]] node_pool& nodes)
+    {
+        std::size_t taken = 0;
+        if constexpr (compression::keeps_context) {
+            lane_mask const due = s.due_ & static_cast<lane_mask>(~control_only);
+            while (s.context_ && taken < good_write_bytes) {
+                auto const queue = s.box_.next(due);
+                if (queue == outbox::queue_count)
+                    break;
+                auto* const node = s.box_.pop(queue);
+                frame_ref frame = std::move(node->frame);
+                nodes.give_back(node);
+                s.box_.count_out(frame->wire_bytes());
+                taken += frame->wire_bytes();
+                outgoing message{frame->payload(), frame->op(), true};
+                pack(s, message, true);
+                if (message.packed)
+                    frame = shared_frame::message(message.op, message.payload, message.rsv1);
+                s.box_.push(nodes, outbox::control, std::move(frame));
+            }
+        }
+        return taken != 0;
+    }
+
+private:
+    static constexpr std::size_t good_write_bytes = 256 * 1024;
+
+    void packed(outgoing& message, std::uint8_t form)
+    {
+        compressed_framing<compression> const framing(form, message.op);
+        message = {packed_.view(), framing.op, message.is_event, true, framing.rsv1};
+        shard_.observe().count(metric::compressions, 1);
+    }
+
+    Shard& shard_;
+    byte_buffer packed_;
+};
+
+}  // namespace polycast::inline v0::detail
+
 // ---- polycast/session/output.hpp ----
 
 namespace polycast::inline v0::detail {
@@ -13980,7 +14071,8 @@ public:
     using C = typename Shard::composition_type;
 
     explicit output(Shard& shard)
-        : shard_(shard), writer_(C::serializer::joins, C::serializer::separator), windows_(shard.loop())
+        : shard_(shard), packing_(shard), writer_(C::serializer::joins, C::serializer::separator),
+          windows_(shard.loop())
     {
     }
 
@@ -13992,13 +14084,12 @@ public:
         if (C::serializer::encode(text, head, event))
             return outcome::refused;
         shard_.observe().count(metric::encodes, 1);
-        return emit_payload(s, text.view(), {C::serializer::frame_opcode, true}, event_lane<Event>,
-                            event_critical<Event>);
+        return emit_payload(s, {text.view(), C::serializer::frame_opcode, true}, event_lane<Event>, event_critical<Event>);
     }
     /// To one session, as it is.
     outcome send(session_type& s, std::string_view payload, opcode op)
     {
-        return emit_payload(s, payload, {op, false}, lane::normal, false);
+        return emit_payload(s, {payload, op, false}, lane::normal, false);
     }
     /// Queues a frame in a lane; the batching policy says when it is written.
     outcome enqueue(session_type& s, frame_ref const& frame, lane l, bool critical)
@@ -14082,7 +14173,7 @@ public:
         auto const before = s.box_.queued_bytes();
         bool more = false;
         do {
-            more = compress_due(s);
+            more = packing_.compress_due(s, nodes_);
             lane_mask const due = more ? control_only : s.due_ | control_only;
             switch (writer_.flush(s.box_, s.stream_, due, joined_lanes, nodes_, shard_.observe())) {
             case flushed::failed: return shard_.kill(s);
@@ -14139,91 +14230,27 @@ private:
     {
         return direct_owner_ == &s && s.box_.empty() && !s.blocked_ && C::batching::when(l) != flush_time::window;
     }
-    /// What a payload is before it is compressed.
-    struct payload_kind {
-        opcode op;
-        bool is_event;
-    };
-    outcome emit_payload(session_type& s, std::string_view payload, payload_kind kind, lane l, bool critical)
+    outcome emit_payload(session_type& s, outgoing message, lane l, bool critical)
     {
         bool const directly = writes_directly(s, l);
-        bool rsv1 = false;
-        bool joinable = kind.is_event;
         // Asked before it is compressed: what a context has compressed must be sent.
-        if (directly && payload.size() + direct_.size() > shard_.options().max_outbox_bytes)
+        if (directly && message.payload.size() + direct_.size() > shard_.options().max_outbox_bytes)
             return over_budget(s, critical);
-        if (compressed(s, payload, kind, directly)) {
-            compressed_framing<typename C::compression> const framing(form_of(s), kind.op);
-            payload = packed_.view();
-            kind.op = framing.op;
-            rsv1 = framing.rsv1;
-            joinable = false;
-        }
+        packing_.pack(s, message, directly);
         if (directly)
-            return emit_directly(s, payload, kind.op, rsv1, l);
-        auto const frame = shared_frame::message(kind.op, payload, rsv1);
-        if (joinable)
+            return emit_directly(s, message, l);
+        auto const frame = shared_frame::message(message.op, message.payload, message.rsv1);
+        if (message.is_event && !message.packed)
             frame->mark_joinable();
         return enqueue(s, frame, l, critical);
     }
-    /// Compresses `payload` into `packed_` if `s` agreed on a form for it and gains by it. What remembers the connection
-    /// compresses in the order of the wire: now if it leaves now, else in `compress_due`.
-    [[nodiscard]] bool compressed(session_type& s, std::string_view payload, payload_kind kind,
-                                  [[maybe_unused]] bool leaves_now)
-    {
-        bool done = false;
-        if constexpr (C::compression::keeps_context)
-            if (s.context_ && leaves_now) {
-                packed_.clear();
-                done = s.context_->compress(packed_, payload);
-            }
-        if constexpr (C::compression::forms != 0)
-            if (s.profile_ != plain_profile &&
-                (kind.is_event || C::compression::kind(s.profile_) == compression::form_kind::extension)) {
-                packed_.clear();
-                done = shard_.codec().compress(s.profile_, packed_, payload);
-            }
-        if (done)
-            shard_.observe().count(metric::compressions, 1);
-        return done;
-    }
-    /// The form that names the framing; a context's is permessage-deflate, whatever the session's profile.
-    [[nodiscard]] static std::uint8_t form_of(session_type const& s) noexcept
-    {
-        if constexpr (C::compression::keeps_context)
-            if (s.context_)
-                return C::compression::context_form;
-        return s.profile_;
-    }
-    /// For a session whose compression remembers: takes due messages in the order they will have on the wire, and puts
-    /// their compressed form above the lanes, where nothing overtakes it. A good write at a time; true if some were.
-    [[nodiscard]] bool compress_due([[maybe_unused]] session_type& s)
-    {
-        std::size_t taken = 0;
-        if constexpr (C::compression::keeps_context) {
-            lane_mask const due = s.due_ & static_cast<lane_mask>(~control_only);
-            while (s.context_ && taken < write_directly_at_bytes) {
-                auto const queue = s.box_.next(due);
-                if (queue == outbox::queue_count)
-                    break;
-                auto* const node = s.box_.pop(queue);
-                frame_ref frame = std::move(node->frame);
-                nodes_.give_back(node);
-                s.box_.count_out(frame->wire_bytes());
-                taken += frame->wire_bytes();
-                if (compressed(s, frame->payload(), {frame->op(), true}, true))
-                    frame = shared_frame::message(frame->op(), packed_.view(), true);
-                s.box_.push(nodes_, outbox::control, std::move(frame));
-            }
-        }
-        return taken != 0;
-    }
     /// Beside what this turn has already written to `s`. Large payloads are not copied: they leave at once.
-    outcome emit_directly(session_type& s, std::string_view payload, opcode op, bool rsv1, lane l)
+    outcome emit_directly(session_type& s, outgoing const& message, lane l)
     {
+        auto const payload = message.payload;
         bool const by_reference = payload.size() >= gather_at_bytes;
         char* const at = direct_.prepare(max_header_bytes + (by_reference ? 0 : payload.size()));
-        auto const header = encode_header(at, {.op = op, .rsv1 = rsv1, .payload_bytes = payload.size()});
+        auto const header = encode_header(at, {.op = message.op, .rsv1 = message.rsv1, .payload_bytes = payload.size()});
         direct_.commit(header);
         count(s, header + payload.size());
         if (!by_reference)
@@ -14293,11 +14320,11 @@ private:
     }
 
     Shard& shard_;
+    packing<Shard> packing_;
     node_pool nodes_;
     writer writer_;
     windows<Shard> windows_;
     byte_buffer direct_;
-    byte_buffer packed_;
     session_type* direct_owner_ = nullptr;
     std::vector<handle> dirty_;
     std::vector<handle> flushing_;
