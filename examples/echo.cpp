@@ -67,6 +67,7 @@ int main(int argc, char** argv)
     pc::server_options options{.port = 9001, .max_connections = 0};
     options.max_message_bytes = 64 * 1024 * 1024;
     options.max_outbox_bytes = 2 * options.max_message_bytes;
+    options.max_fragments = 1 << 20;
     deflating how = deflating::no;
     [[maybe_unused]] char const* certificate = nullptr;
     [[maybe_unused]] char const* key = nullptr;

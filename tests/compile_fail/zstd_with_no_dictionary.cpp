@@ -1,4 +1,4 @@
-// expect: zstd takes dictionary::of<events<…>> or dictionary::loaded for its dictionary
+// expect: zstd takes dictionary::of or dictionary::loaded for its dictionary
 #include <polycast/compression/dictionary.hpp>
 #include <polycast/compression/zstd.hpp>
 

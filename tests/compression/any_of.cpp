@@ -84,7 +84,8 @@ std::string unpacked(Policy const& policy, std::uint8_t form, std::string_view i
 using extension_first = pcc::any_of<extending, marking>;
 using tokens_first = pcc::any_of<marking, extending>;
 static_assert(pc::compression_policy<extension_first> && pc::compression_policy<tokens_first>);
-static_assert(pc::compression_policy<pcc::any_of<pcc::identity, pcc::zstd<3>>> && pc::compression_policy<pcc::any_of<derived>>);
+static_assert(pc::compression_policy<pcc::any_of<pcc::identity, pcc::zstd<3>>> &&
+              pc::compression_policy<pcc::any_of<derived>>);
 static_assert(pc::has_dictionary<pcc::any_of<derived>> && pc::has_dictionary<pcc::any_of<extending, derived>>);
 static_assert(!pc::has_dictionary<pcc::any_of<pcc::zstd<3>>> && !pc::has_dictionary<extension_first>);
 
@@ -186,7 +187,8 @@ BOOST_AUTO_TEST_CASE(what_a_connection_remembers_is_made_by_the_policy_that_reme
 {
     using dedicated = pcc::deflate<pcc::dedicated>;
     using policy = pcc::any_of<pcc::zstd<3>, dedicated>;
-    static_assert(policy::keeps_context && policy::context_form == 2 && std::is_same_v<policy::context, dedicated::context>);
+    static_assert(policy::keeps_context && policy::context_form == 2 &&
+                  std::is_same_v<policy::context, dedicated::context>);
     static_assert(pcc::any_of<dedicated, pcc::zstd<3>>::context_form == 1);
     BOOST_TEST((policy::kind(policy::context_form) == pcc::form_kind::extension));
     policy const p{pcc::options{.min_bytes = 1}};
