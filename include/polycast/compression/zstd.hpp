@@ -9,6 +9,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <type_traits>
 
 #include <zstd.h>
 #include <zstd_errors.h>
@@ -173,23 +174,31 @@ public:
         }
     }
 
-    [[nodiscard]] bool compress(std::uint8_t form, detail::byte_buffer& out, std::string_view in) const
+    [[nodiscard]] bool compress([[maybe_unused]] std::uint8_t form, detail::byte_buffer& out, std::string_view in) const
     {
-        detail::zstd_compress(out, in, Level, form == 2 && known_ ? known_->compressing.get() : nullptr);
+        ZSTD_CDict const* dictionary = nullptr;
+        if constexpr (knows_dictionaries)
+            if (form == 2 && known_)
+                dictionary = known_->compressing.get();
+        detail::zstd_compress(out, in, Level, dictionary);
         return true;
     }
     /// In form 2 a frame may also do without the dictionary, where that can be told: a trained one has a number, which
     /// frames that use it carry; plain bytes have none, and knowing them does no harm.
-    [[nodiscard]] std::error_code decompress(std::uint8_t form, detail::byte_buffer& out, std::string_view in,
+    [[nodiscard]] std::error_code decompress([[maybe_unused]] std::uint8_t form, detail::byte_buffer& out, std::string_view in,
                                              std::size_t max_bytes) const
     {
-        bool const uses_it =
-            form == 2 && known_ && (known_->number == 0 || ZSTD_getDictID_fromFrame(in.data(), in.size()) != 0);
-        return detail::zstd_decompress(out, in, max_bytes, uses_it ? known_->decompressing.get() : nullptr);
+        ZSTD_DDict const* dictionary = nullptr;
+        if constexpr (knows_dictionaries)
+            if (form == 2 && known_ && (known_->number == 0 || ZSTD_getDictID_fromFrame(in.data(), in.size()) != 0))
+                dictionary = known_->decompressing.get();
+        return detail::zstd_decompress(out, in, max_bytes, dictionary);
     }
 
 private:
-    std::shared_ptr<detail::zstd_dictionary const> known_{};
+    struct nothing {};
+    [[no_unique_address]] std::conditional_t<knows_dictionaries, std::shared_ptr<detail::zstd_dictionary const>, nothing>
+        known_{};
 };
 static_assert(compression_policy<zstd<>>);
 
