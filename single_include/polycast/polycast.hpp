@@ -4172,7 +4172,8 @@ struct scanned_head {
             char const c = text[at];
             colon = colon || c == ':';
             zone = zone || c == '%';
-            if (!is_hex(c) && c != ':' && c != '.' && c != '%' && !(zone && (is_letter(c) || c == '-' || c == '_' || c == '~')))
+            if (!is_hex(c) && c != ':' && c != '.' && c != '%' &&
+                !(zone && (is_letter(c) || c == '-' || c == '_' || c == '~')))
                 return false;
         }
         if (!colon || at == text.size())
@@ -4182,7 +4183,8 @@ struct scanned_head {
     for (; !bracketed && at != text.size() && text[at] != ':'; ++at) {
         char const c = text[at];
         bool const encoded = c == '%' && at + 2 < text.size() && is_hex(text[at + 1]) && is_hex(text[at + 2]);
-        if (!encoded && !is_letter(c) && !is_digit(c) && std::string_view("-._~!$&'()*+;=").find(c) == std::string_view::npos)
+        if (!encoded && !is_letter(c) && !is_digit(c) &&
+            std::string_view("-._~!$&'()*+;=").find(c) == std::string_view::npos)
             return false;
         at += encoded ? 2 : 0;
     }
@@ -5792,7 +5794,8 @@ private:
     {
         parsed_response answer = parse_response(head_);
         // RFC 9110 §15.2: "A client MUST be able to parse one or more 1xx responses received prior to a final response".
-        while (answer.status == head_status::complete && answer.value.status() < 200 && answer.value.status() > 101) {
+        while (answer.status == head_status::complete && answer.value.status() < 200 && answer.value.status() >= 100 &&
+               answer.value.status() != 101) {
             head_.erase(0, answer.consumed_bytes);
             answer = parse_response(head_);
         }
@@ -10225,23 +10228,31 @@ public:
         }
     }
 
-    [[nodiscard]] bool compress(std::uint8_t form, detail::byte_buffer& out, std::string_view in) const
+    [[nodiscard]] bool compress([[maybe_unused]] std::uint8_t form, detail::byte_buffer& out, std::string_view in) const
     {
-        detail::zstd_compress(out, in, Level, form == 2 && known_ ? known_->compressing.get() : nullptr);
+        ZSTD_CDict const* dictionary = nullptr;
+        if constexpr (knows_dictionaries)
+            if (form == 2 && known_)
+                dictionary = known_->compressing.get();
+        detail::zstd_compress(out, in, Level, dictionary);
         return true;
     }
     /// In form 2 a frame may also do without the dictionary, where that can be told: a trained one has a number, which
     /// frames that use it carry; plain bytes have none, and knowing them does no harm.
-    [[nodiscard]] std::error_code decompress(std::uint8_t form, detail::byte_buffer& out, std::string_view in,
+    [[nodiscard]] std::error_code decompress([[maybe_unused]] std::uint8_t form, detail::byte_buffer& out, std::string_view in,
                                              std::size_t max_bytes) const
     {
-        bool const uses_it =
-            form == 2 && known_ && (known_->number == 0 || ZSTD_getDictID_fromFrame(in.data(), in.size()) != 0);
-        return detail::zstd_decompress(out, in, max_bytes, uses_it ? known_->decompressing.get() : nullptr);
+        ZSTD_DDict const* dictionary = nullptr;
+        if constexpr (knows_dictionaries)
+            if (form == 2 && known_ && (known_->number == 0 || ZSTD_getDictID_fromFrame(in.data(), in.size()) != 0))
+                dictionary = known_->decompressing.get();
+        return detail::zstd_decompress(out, in, max_bytes, dictionary);
     }
 
 private:
-    std::shared_ptr<detail::zstd_dictionary const> known_{};
+    struct nothing {};
+    [[no_unique_address]] std::conditional_t<knows_dictionaries, std::shared_ptr<detail::zstd_dictionary const>, nothing>
+        known_{};
 };
 static_assert(compression_policy<zstd<>>);
 
@@ -13679,8 +13690,8 @@ private:
     static void upgrade(Shard& shard, session_type& s, request const& asked)
     {
         auto const checked = check_upgrade(asked);
-        if (!checked.accepted())
-            return refuse(shard, s, checked.refusal);
+        if (!checked.accepted())  // RFC 9110 §9.3.2: what answers HEAD has no body
+            return refuse(shard, s, checked.refusal, asked.method() == "HEAD");
         verdict v;
         if (!shard.guarded([&] { v = shard.guard().admit(asked); }))
             return refuse(shard, s, refusal(503, "who may connect cannot be told now"));

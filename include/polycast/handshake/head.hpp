@@ -66,7 +66,8 @@ struct scanned_head {
             char const c = text[at];
             colon = colon || c == ':';
             zone = zone || c == '%';
-            if (!is_hex(c) && c != ':' && c != '.' && c != '%' && !(zone && (is_letter(c) || c == '-' || c == '_' || c == '~')))
+            if (!is_hex(c) && c != ':' && c != '.' && c != '%' &&
+                !(zone && (is_letter(c) || c == '-' || c == '_' || c == '~')))
                 return false;
         }
         if (!colon || at == text.size())
@@ -76,7 +77,8 @@ struct scanned_head {
     for (; !bracketed && at != text.size() && text[at] != ':'; ++at) {
         char const c = text[at];
         bool const encoded = c == '%' && at + 2 < text.size() && is_hex(text[at + 1]) && is_hex(text[at + 2]);
-        if (!encoded && !is_letter(c) && !is_digit(c) && std::string_view("-._~!$&'()*+;=").find(c) == std::string_view::npos)
+        if (!encoded && !is_letter(c) && !is_digit(c) &&
+            std::string_view("-._~!$&'()*+;=").find(c) == std::string_view::npos)
             return false;
         at += encoded ? 2 : 0;
     }

@@ -131,7 +131,8 @@ private:
     {
         parsed_response answer = parse_response(head_);
         // RFC 9110 §15.2: "A client MUST be able to parse one or more 1xx responses received prior to a final response".
-        while (answer.status == head_status::complete && answer.value.status() < 200 && answer.value.status() > 101) {
+        while (answer.status == head_status::complete && answer.value.status() < 200 && answer.value.status() >= 100 &&
+               answer.value.status() != 101) {
             head_.erase(0, answer.consumed_bytes);
             answer = parse_response(head_);
         }

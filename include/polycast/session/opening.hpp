@@ -111,8 +111,8 @@ private:
     static void upgrade(Shard& shard, session_type& s, request const& asked)
     {
         auto const checked = check_upgrade(asked);
-        if (!checked.accepted())
-            return refuse(shard, s, checked.refusal);
+        if (!checked.accepted())  // RFC 9110 §9.3.2: what answers HEAD has no body
+            return refuse(shard, s, checked.refusal, asked.method() == "HEAD");
         verdict v;
         if (!shard.guarded([&] { v = shard.guard().admit(asked); }))
             return refuse(shard, s, refusal(503, "who may connect cannot be told now"));
