@@ -1,13 +1,14 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <type_traits>
 
 namespace polycast::inline v0 {
 
-/// What callers branch on. Every error code of the library is equivalent to one of these conditions:
-/// `if (ec == polycast::failure::protocol)`.
+/// What callers branch on. Every error code of the library is equivalent to one of these conditions, and so are those of
+/// the system that say that a connection was lost or never came about: `if (ec == polycast::failure::protocol)`.
 enum class failure {
     connection = 1,  ///< the transport failed or the peer is gone
     authentication,  ///< who the peer is could not be established
@@ -41,6 +42,26 @@ class failure_category_type final : public std::error_category {
         case failure::security: return "forbidden";
         }
         return "unknown failure";
+    }
+    /// The system's errors are conditions too: those of a connection that was lost, or never came about.
+    bool equivalent(std::error_code const& code, int condition) const noexcept override
+    {
+        if (std::error_category::equivalent(code, condition))
+            return true;
+        bool const timed_out = code == std::errc::timed_out;
+        if (static_cast<failure>(condition) == failure::timeout)
+            return timed_out;
+        if (static_cast<failure>(condition) != failure::connection || timed_out)
+            return false;
+        for (std::errc const lost :
+             {std::errc::connection_refused, std::errc::connection_reset, std::errc::connection_aborted,
+              std::errc::broken_pipe, std::errc::not_connected, std::errc::host_unreachable, std::errc::network_unreachable,
+              std::errc::network_down, std::errc::no_such_file_or_directory})  // the last: of a Unix socket
+            if (code == lost)
+                return true;
+        // The end of a stream, and names that resolve to nothing.
+        std::string_view const category = code.category().name();
+        return category == "asio.misc" || category == "asio.netdb" || category == "asio.addrinfo";
     }
 };
 

@@ -85,7 +85,7 @@ public:
             std::error_code ec;
             s->listen(at, ec);
             if (ec)
-                throw std::system_error(ec, "polycast: cannot listen on " + options_.address + ":" + std::to_string(at));
+                throw std::system_error(ec, "polycast: cannot listen on " + place(at));
             at = s->listening_port();
         }
         listening_port_ = at;
@@ -164,6 +164,13 @@ private:
         if (auto const found = faults(options); !found.empty())
             throw std::system_error(std::make_error_code(std::errc::invalid_argument), "polycast: server_options: " + found);
         return std::move(options);
+    }
+    [[nodiscard]] std::string place(std::uint16_t port) const
+    {
+        if constexpr (polycast::transport::names_paths<transport>)
+            return options_.address + " (a path with a / in it, or @name)";
+        else
+            return options_.address + ":" + std::to_string(port);
     }
     /// Tells this run of the server from others.
     static std::string random_name(transport const& t)

@@ -299,8 +299,8 @@ private:
 
 namespace polycast::inline v0 {
 
-/// What callers branch on. Every error code of the library is equivalent to one of these conditions:
-/// `if (ec == polycast::failure::protocol)`.
+/// What callers branch on. Every error code of the library is equivalent to one of these conditions, and so are those of
+/// the system that say that a connection was lost or never came about: `if (ec == polycast::failure::protocol)`.
 enum class failure {
     connection = 1,  ///< the transport failed or the peer is gone
     authentication,  ///< who the peer is could not be established
@@ -334,6 +334,26 @@ class failure_category_type final : public std::error_category {
         case failure::security: return "forbidden";
         }
         return "unknown failure";
+    }
+    /// The system's errors are conditions too: those of a connection that was lost, or never came about.
+    bool equivalent(std::error_code const& code, int condition) const noexcept override
+    {
+        if (std::error_category::equivalent(code, condition))
+            return true;
+        bool const timed_out = code == std::errc::timed_out;
+        if (static_cast<failure>(condition) == failure::timeout)
+            return timed_out;
+        if (static_cast<failure>(condition) != failure::connection || timed_out)
+            return false;
+        for (std::errc const lost :
+             {std::errc::connection_refused, std::errc::connection_reset, std::errc::connection_aborted,
+              std::errc::broken_pipe, std::errc::not_connected, std::errc::host_unreachable, std::errc::network_unreachable,
+              std::errc::network_down, std::errc::no_such_file_or_directory})  // the last: of a Unix socket
+            if (code == lost)
+                return true;
+        // The end of a stream, and names that resolve to nothing.
+        std::string_view const category = code.category().name();
+        return category == "asio.misc" || category == "asio.netdb" || category == "asio.addrinfo";
     }
 };
 
@@ -3898,7 +3918,7 @@ class handshake_category_type final : public std::error_category {
         case handshake_error::unoffered_extension: return "the server chose an extension that was not offered";
         case handshake_error::unoffered_subprotocol: return "the server chose a subprotocol that was not offered";
         case handshake_error::bad_extension: return "the server answers an extension with illegal parameters";
-        case handshake_error::scheme_mismatch: return "the URL asks for another transport than the client has";
+        case handshake_error::scheme_mismatch: return "the URL's scheme is for another transport: wss for tls, ws+unix for unix_socket, ws for tcp";
         case handshake_error::proxy_refused: return "the proxy refused to connect to the server";
         case handshake_error::bad_proxy_response: return "the proxy's answer is not HTTP";
         }
@@ -7526,6 +7546,8 @@ private:
         info_ = std::move(info);
         send_queued_first_ = send_queued_first;
         final_ = final;
+        if (link_.dictionary_.fetching() && link_.dictionary_.give_up())
+            send_queued_first_ = false;
         deadline_.start(link_.options_.close_timeout, link_.bound([](Link& self) {
                             self.closing_.ended({close_code::abnormal, "the close was not answered in time", false});
                         }));
@@ -7576,6 +7598,16 @@ public:
     {
         kept_.push_back({op, rsv1, std::string(payload.data(), payload.size())});
     }
+    void keep_close(std::optional<close_code> code, std::string_view reason) { kept_close_.emplace(code, reason); }
+    /// The connection closes, and hands nothing on any more: it is read for the server's close frame. True if that is
+    /// here already.
+    bool give_up()
+    {
+        bool const closed = kept_close_.has_value();
+        cancel();
+        link_.reading_.resume();
+        return closed;
+    }
     void cancel()
     {
         fetching_ = false;
@@ -7583,6 +7615,7 @@ public:
         connector_.cancel();
         stream_.reset();
         kept_.clear();
+        kept_close_.reset();
         to_send_.clear();
         answer_.clear();
     }
@@ -7648,8 +7681,10 @@ private:
         if (ec && !polycast::transport::would_block(ec))
             return failed();  // a whole answer has been acted on before its end
         answer_.append(buffer.data(), count);
-        if (count != 0)
+        if (count != 0) {
+            link_.heart_.heard();
             received();
+        }
         if (stream_)
             wait();
     }
@@ -7659,7 +7694,8 @@ private:
             tunnel_answer const tunnel = read_tunnel_answer(answer_);
             if (tunnel.status == head_status::need_more)
                 return;
-            if (tunnel.error)
+            // As in the opening: who agrees early, or speaks where a TLS server would wait, is no proxy.
+            if (tunnel.error || !to_send_.empty() || (transport::secure && !answer_.empty()))
                 return failed();
             tunnelling_ = false;
             ask();
@@ -7688,22 +7724,22 @@ private:
     {
         if (link_.codec_.learn(id_, bytes))
             return failed();
-        auto const kept = std::exchange(kept_, {});
+        auto kept = std::exchange(kept_, {});
+        auto const close = std::exchange(kept_close_, {});
         cancel();
-        for (message const& m : kept) {
-            // On the stack of no reader: each is looked at as if it had come now.
-            std::string payload = m.payload;
-            link_.reading_.again(m.op, payload, m.rsv1);
-        }
-        if (link_.stream_)
-            link_.reading_.wait();
+        // On the stack of no reader: each is looked at as if it had come now.
+        link_.reading_.replay([&](auto&& sink) {
+            for (message& m : kept)
+                static_cast<void>(sink.message(m.op, m.payload, m.rsv1));
+            if (close)
+                sink.close(close->first, close->second);
+        });
     }
     void failed()
     {
         cancel();
         link_.closing_.lacks_dictionary();
-        if (link_.stream_)
-            link_.reading_.wait();
+        link_.reading_.resume();
     }
 
     Link& link_;
@@ -7714,6 +7750,7 @@ private:
     std::string to_send_;
     std::string answer_;
     std::vector<message> kept_;
+    std::optional<std::pair<std::optional<close_code>, std::string>> kept_close_;  ///< it came behind them
     bool fetching_ = false;
     bool tunnelling_ = false;
 };
@@ -7724,6 +7761,7 @@ struct no_client_dictionary {
     explicit no_client_dictionary(Link&) noexcept {}
     [[nodiscard]] static constexpr bool fetching() noexcept { return false; }
     static void cancel() noexcept {}
+    static constexpr bool give_up() noexcept { return false; }
 };
 
 }  // namespace polycast::inline v0::detail
@@ -8284,6 +8322,9 @@ public:
     bool pong(std::span<char>) { return true; }
     void close(std::optional<close_code> code, std::string_view reason)
     {
+        if constexpr (has_dictionary<compression>)
+            if (link_.phase_ == Link::phase::open && link_.dictionary_.fetching())
+                return link_.dictionary_.keep_close(code, reason);  // it is behind what is kept
         link_.closing_.peer_closes(code.value_or(close_code::no_status), reason);
     }
 
@@ -8295,7 +8336,8 @@ public:
             *said.reconnect_min_ms <= *said.reconnect_max_ms && *said.reconnect_max_ms <= max_invited_delay_ms)
             link_.attempts_.invited(std::chrono::milliseconds(*said.reconnect_min_ms),
                                  std::chrono::milliseconds(*said.reconnect_max_ms));
-        if (said.type == "$hello" && !said.dictionary_id.empty() && !link_.codec_.use_dictionary(said.dictionary_id)) {
+        if (said.type == "$hello" && !said.dictionary_id.empty() && link_.codec_.is_packed(opcode::binary) &&
+            !link_.codec_.use_dictionary(said.dictionary_id)) {
             if constexpr (has_dictionary<compression>)
                 link_.dictionary_.fetch(said.dictionary_id, said.dictionary_url);
             else
@@ -8366,10 +8408,20 @@ public:
     {
         link_.stream_->wait_readable(link_.bound([](Link& self, std::error_code ec) { self.reading_.readable(ec); }));
     }
-    /// A message that was kept back.
-    void again(opcode op, std::span<char> payload, bool rsv1)
+    /// Goes on after a pause. A pause that began and ended within one read was none.
+    void resume()
     {
-        static_cast<void>(client_inbound<Link>{link_}.message(op, payload, rsv1));
+        if (link_.stream_ && !busy_ && !link_.dictionary_.fetching())
+            wait();
+    }
+    /// `messages()` hands on what was kept back, and then reading goes on.
+    template <class Messages>
+    void replay(Messages messages)
+    {
+        busy_ = true;
+        messages(client_inbound<Link>{link_});
+        busy_ = false;
+        resume();
     }
     void frames(std::span<char> bytes)
     {
@@ -8391,15 +8443,16 @@ private:
         if (ec && !transport::would_block(ec))
             return dropped(ec);
         if (!ec) {
+            busy_ = true;
             link_.heart_.heard();
             link_.observer_.count(metric::bytes_in, count);
             if (link_.phase_ == Link::phase::upgrading)
                 link_.attempts_.opening().receive({buffer_.get(), count});
             else
                 frames({buffer_.get(), count});
+            busy_ = false;
         }
-        if (link_.stream_ && !link_.dictionary_.fetching())
-            wait();
+        resume();
     }
     /// The stream has ended, or failed.
     void dropped(std::error_code ec)
@@ -8413,6 +8466,7 @@ private:
     Link& link_;
     assembler<role::client> assembler_;
     std::unique_ptr<char[]> buffer_;
+    bool busy_ = false;  ///< what was read is being handled
 };
 
 }  // namespace polycast::inline v0::detail
@@ -14879,7 +14933,7 @@ public:
             std::error_code ec;
             s->listen(at, ec);
             if (ec)
-                throw std::system_error(ec, "polycast: cannot listen on " + options_.address + ":" + std::to_string(at));
+                throw std::system_error(ec, "polycast: cannot listen on " + place(at));
             at = s->listening_port();
         }
         listening_port_ = at;
@@ -14958,6 +15012,13 @@ private:
         if (auto const found = faults(options); !found.empty())
             throw std::system_error(std::make_error_code(std::errc::invalid_argument), "polycast: server_options: " + found);
         return std::move(options);
+    }
+    [[nodiscard]] std::string place(std::uint16_t port) const
+    {
+        if constexpr (polycast::transport::names_paths<transport>)
+            return options_.address + " (a path with a / in it, or @name)";
+        else
+            return options_.address + ":" + std::to_string(port);
     }
     /// Tells this run of the server from others.
     static std::string random_name(transport const& t)

@@ -125,6 +125,7 @@ public:
     std::string after_upgrade{};  ///< sent in the same write as the 101
     std::string extensions{};     ///< what the 101 says of them
     std::string before_answer{};  ///< sent before the 101
+    std::optional<std::string> answers_get{};  ///< to a request that is no upgrade; without it there must be none
     std::vector<std::unique_ptr<connection>> connections;
 
     [[nodiscard]] std::string url(std::string_view target = "/") const
@@ -205,6 +206,8 @@ void basic_connection<Transport>::upgrade()
     BOOST_REQUIRE((parsed.status == pc::head_status::complete));
     BOOST_TEST(parsed.consumed_bytes == head_.size());  // a client says nothing before it is answered
     asked = std::move(parsed.value);
+    if (server_.answers_get && asked.header("Upgrade").empty())
+        return write(*server_.answers_get);
     auto const checked = pc::check_upgrade(asked);
     BOOST_TEST(checked.accepted());
     if (server_.refuse_with != 0) {

@@ -21,6 +21,8 @@ struct app {};
 # How a snippet that is no whole program is put into one, by a word that only it has; @ is the snippet.
 SCAFFOLDS = {
     'int main': '@',
+    'struct dashboard': '#include <cstdio>\n' + PRELUDE + '@\nusing made = pc::client<dashboard>;\n',
+    'client.run()': '#define POLYCAST_WITH_OPENSSL 1\n' + PRELUDE + 'struct dashboard {};\nvoid snippet()\n{\n@\n}\n',
     'secure_server': '#define POLYCAST_WITH_OPENSSL 1\n' + PRELUDE + 'void snippet()\n{\n@\n}\n',
     'dashboard_server': '#define POLYCAST_WITH_ZLIB 1\n' + PRELUDE + '@\nusing made = dashboard_server::emitter_type;\n',
     'server.emitter()': PRELUDE + 'using S = pc::server<app>;\nvoid snippet(S& server, pc::handle handle)\n{\n@\n}\n',

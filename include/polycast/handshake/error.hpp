@@ -71,7 +71,7 @@ class handshake_category_type final : public std::error_category {
         case handshake_error::unoffered_extension: return "the server chose an extension that was not offered";
         case handshake_error::unoffered_subprotocol: return "the server chose a subprotocol that was not offered";
         case handshake_error::bad_extension: return "the server answers an extension with illegal parameters";
-        case handshake_error::scheme_mismatch: return "the URL asks for another transport than the client has";
+        case handshake_error::scheme_mismatch: return "the URL's scheme is for another transport: wss for tls, ws+unix for unix_socket, ws for tcp";
         case handshake_error::proxy_refused: return "the proxy refused to connect to the server";
         case handshake_error::bad_proxy_response: return "the proxy's answer is not HTTP";
         }

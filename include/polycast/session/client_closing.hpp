@@ -72,6 +72,8 @@ private:
         info_ = std::move(info);
         send_queued_first_ = send_queued_first;
         final_ = final;
+        if (link_.dictionary_.fetching() && link_.dictionary_.give_up())
+            send_queued_first_ = false;
         deadline_.start(link_.options_.close_timeout, link_.bound([](Link& self) {
                             self.closing_.ended({close_code::abnormal, "the close was not answered in time", false});
                         }));

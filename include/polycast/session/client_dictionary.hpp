@@ -1,6 +1,7 @@
 #pragma once
 
 #include <polycast/compression/policy.hpp>
+#include <polycast/frame/close_code.hpp>
 #include <polycast/frame/opcode.hpp>
 #include <polycast/handshake/answer.hpp>
 #include <polycast/handshake/tunnel.hpp>
@@ -49,6 +50,16 @@ public:
     {
         kept_.push_back({op, rsv1, std::string(payload.data(), payload.size())});
     }
+    void keep_close(std::optional<close_code> code, std::string_view reason) { kept_close_.emplace(code, reason); }
+    /// The connection closes, and hands nothing on any more: it is read for the server's close frame. True if that is
+    /// here already.
+    bool give_up()
+    {
+        bool const closed = kept_close_.has_value();
+        cancel();
+        link_.reading_.resume();
+        return closed;
+    }
     void cancel()
     {
         fetching_ = false;
@@ -56,6 +67,7 @@ public:
         connector_.cancel();
         stream_.reset();
         kept_.clear();
+        kept_close_.reset();
         to_send_.clear();
         answer_.clear();
     }
@@ -121,8 +133,10 @@ private:
         if (ec && !polycast::transport::would_block(ec))
             return failed();  // a whole answer has been acted on before its end
         answer_.append(buffer.data(), count);
-        if (count != 0)
+        if (count != 0) {
+            link_.heart_.heard();
             received();
+        }
         if (stream_)
             wait();
     }
@@ -132,7 +146,8 @@ private:
             tunnel_answer const tunnel = read_tunnel_answer(answer_);
             if (tunnel.status == head_status::need_more)
                 return;
-            if (tunnel.error)
+            // As in the opening: who agrees early, or speaks where a TLS server would wait, is no proxy.
+            if (tunnel.error || !to_send_.empty() || (transport::secure && !answer_.empty()))
                 return failed();
             tunnelling_ = false;
             ask();
@@ -161,22 +176,22 @@ private:
     {
         if (link_.codec_.learn(id_, bytes))
             return failed();
-        auto const kept = std::exchange(kept_, {});
+        auto kept = std::exchange(kept_, {});
+        auto const close = std::exchange(kept_close_, {});
         cancel();
-        for (message const& m : kept) {
-            // On the stack of no reader: each is looked at as if it had come now.
-            std::string payload = m.payload;
-            link_.reading_.again(m.op, payload, m.rsv1);
-        }
-        if (link_.stream_)
-            link_.reading_.wait();
+        // On the stack of no reader: each is looked at as if it had come now.
+        link_.reading_.replay([&](auto&& sink) {
+            for (message& m : kept)
+                static_cast<void>(sink.message(m.op, m.payload, m.rsv1));
+            if (close)
+                sink.close(close->first, close->second);
+        });
     }
     void failed()
     {
         cancel();
         link_.closing_.lacks_dictionary();
-        if (link_.stream_)
-            link_.reading_.wait();
+        link_.reading_.resume();
     }
 
     Link& link_;
@@ -187,6 +202,7 @@ private:
     std::string to_send_;
     std::string answer_;
     std::vector<message> kept_;
+    std::optional<std::pair<std::optional<close_code>, std::string>> kept_close_;  ///< it came behind them
     bool fetching_ = false;
     bool tunnelling_ = false;
 };
@@ -197,6 +213,7 @@ struct no_client_dictionary {
     explicit no_client_dictionary(Link&) noexcept {}
     [[nodiscard]] static constexpr bool fetching() noexcept { return false; }
     static void cancel() noexcept {}
+    static constexpr bool give_up() noexcept { return false; }
 };
 
 }  // namespace polycast::inline v0::detail

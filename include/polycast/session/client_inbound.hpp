@@ -52,6 +52,9 @@ public:
     bool pong(std::span<char>) { return true; }
     void close(std::optional<close_code> code, std::string_view reason)
     {
+        if constexpr (has_dictionary<compression>)
+            if (link_.phase_ == Link::phase::open && link_.dictionary_.fetching())
+                return link_.dictionary_.keep_close(code, reason);  // it is behind what is kept
         link_.closing_.peer_closes(code.value_or(close_code::no_status), reason);
     }
 
@@ -63,7 +66,8 @@ public:
             *said.reconnect_min_ms <= *said.reconnect_max_ms && *said.reconnect_max_ms <= max_invited_delay_ms)
             link_.attempts_.invited(std::chrono::milliseconds(*said.reconnect_min_ms),
                                  std::chrono::milliseconds(*said.reconnect_max_ms));
-        if (said.type == "$hello" && !said.dictionary_id.empty() && !link_.codec_.use_dictionary(said.dictionary_id)) {
+        if (said.type == "$hello" && !said.dictionary_id.empty() && link_.codec_.is_packed(opcode::binary) &&
+            !link_.codec_.use_dictionary(said.dictionary_id)) {
             if constexpr (has_dictionary<compression>)
                 link_.dictionary_.fetch(said.dictionary_id, said.dictionary_url);
             else

@@ -30,10 +30,20 @@ public:
     {
         link_.stream_->wait_readable(link_.bound([](Link& self, std::error_code ec) { self.reading_.readable(ec); }));
     }
-    /// A message that was kept back.
-    void again(opcode op, std::span<char> payload, bool rsv1)
+    /// Goes on after a pause. A pause that began and ended within one read was none.
+    void resume()
     {
-        static_cast<void>(client_inbound<Link>{link_}.message(op, payload, rsv1));
+        if (link_.stream_ && !busy_ && !link_.dictionary_.fetching())
+            wait();
+    }
+    /// `messages()` hands on what was kept back, and then reading goes on.
+    template <class Messages>
+    void replay(Messages messages)
+    {
+        busy_ = true;
+        messages(client_inbound<Link>{link_});
+        busy_ = false;
+        resume();
     }
     void frames(std::span<char> bytes)
     {
@@ -55,15 +65,16 @@ private:
         if (ec && !transport::would_block(ec))
             return dropped(ec);
         if (!ec) {
+            busy_ = true;
             link_.heart_.heard();
             link_.observer_.count(metric::bytes_in, count);
             if (link_.phase_ == Link::phase::upgrading)
                 link_.attempts_.opening().receive({buffer_.get(), count});
             else
                 frames({buffer_.get(), count});
+            busy_ = false;
         }
-        if (link_.stream_ && !link_.dictionary_.fetching())
-            wait();
+        resume();
     }
     /// The stream has ended, or failed.
     void dropped(std::error_code ec)
@@ -77,6 +88,7 @@ private:
     Link& link_;
     assembler<role::client> assembler_;
     std::unique_ptr<char[]> buffer_;
+    bool busy_ = false;  ///< what was read is being handled
 };
 
 }  // namespace polycast::inline v0::detail
