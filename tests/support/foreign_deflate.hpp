@@ -25,7 +25,7 @@ public:
         // zlib makes no raw stream with a window of 256 bytes.
         int const bits = sends.window_bits < 9 ? 9 : sends.window_bits;
         if (deflateInit2(&out_, level, Z_DEFLATED, -bits, 8, Z_DEFAULT_STRATEGY) != Z_OK ||
-            inflateInit2(&in_, -(receives.window_bits < 9 ? 9 : receives.window_bits)) != Z_OK)
+            inflateInit2(&in_, -receives.window_bits) != Z_OK)
             throw std::runtime_error("zlib");
     }
     foreign_deflate(foreign_deflate const&) = delete;
@@ -43,13 +43,15 @@ public:
         out_.avail_in = static_cast<uInt>(text.size());
         out_.next_out = reinterpret_cast<Bytef*>(bytes.data());
         out_.avail_out = static_cast<uInt>(bytes.size());
-        if (deflate(&out_, Z_SYNC_FLUSH) != Z_OK && !text.empty())
+        if ((deflate(&out_, Z_SYNC_FLUSH) != Z_OK && !text.empty()) || out_.avail_in != 0)
             throw std::runtime_error("deflate");
         bytes.resize(bytes.size() - out_.avail_out);
-        if (bytes.size() < 4 || !bytes.ends_with(std::string_view("\x00\x00\xFF\xFF", 4)))
+        if (bytes.ends_with(std::string_view("\x00\x00\xFF\xFF", 4)))
+            bytes.resize(bytes.size() - 4);
+        else if (text.empty())
             bytes.assign(1, '\0');  // §7.2.3.6: nothing to flush
         else
-            bytes.resize(bytes.size() - 4);
+            throw std::runtime_error("deflate: no flush");
         if (!sends_.takes_over)
             deflateReset(&out_);
         return bytes;
@@ -79,7 +81,7 @@ private:
             in_.avail_out = step;
             int const status = inflate(&in_, Z_SYNC_FLUSH);
             if (status != Z_OK && status != Z_BUF_ERROR)
-                throw std::runtime_error("inflate");
+                throw std::runtime_error(in_.msg == nullptr ? "broken" : in_.msg);
             text.append(buffer, step - in_.avail_out);
         } while (in_.avail_in != 0 || in_.avail_out == 0);
     }

@@ -58,13 +58,13 @@ struct setting<sim> {
     auto now() { return world.now(); }
 };
 
-template <>
-struct setting<tcp> {
-    tcp::loop loop{};
+/// Of a transport whose clock and network are the kernel's.
+template <class Transport>
+struct kernel_setting {
+    typename Transport::loop loop;
 
-    explicit setting(std::uint64_t = 1) {}
-    tcp transport() { return {}; }
-    tcp::loop& next_loop() { return loop; }
+    explicit kernel_setting(Transport const& peers) : loop(peers) {}
+    auto& next_loop() { return loop; }
     template <class Predicate>
     bool until(Predicate done, std::chrono::milliseconds within = 20s)
     {
@@ -81,6 +81,12 @@ struct setting<tcp> {
         until([] { return false; }, 40ms);
     }
     auto now() { return std::chrono::steady_clock::now(); }
+};
+
+template <>
+struct setting<tcp> : kernel_setting<tcp> {
+    explicit setting(std::uint64_t = 1) : kernel_setting(tcp()) {}
+    tcp transport() { return {}; }
 };
 
 template <class Server>

@@ -32,29 +32,11 @@ struct tls_setup {
 };
 
 template <>
-struct setting<tls> {
+struct setting<tls> : kernel_setting<tls> {
     tls const server_side{tls_setup::next().server};
-    tls::loop loop{tls(tls_setup::next().client)};
 
-    explicit setting(std::uint64_t = 1) { tls_setup::next() = {}; }
+    explicit setting(std::uint64_t = 1) : kernel_setting(tls(tls_setup::next().client)) { tls_setup::next() = {}; }
     tls transport() { return server_side; }
-    tls::loop& next_loop() { return loop; }
-    template <class Predicate>
-    bool until(Predicate done, std::chrono::milliseconds within = 20s)
-    {
-        auto const deadline = std::chrono::steady_clock::now() + within;
-        while (!done()) {
-            if (std::chrono::steady_clock::now() > deadline)
-                return false;
-            loop.context().run_one_for(2ms);
-        }
-        return true;
-    }
-    void settle()
-    {
-        until([] { return false; }, 40ms);
-    }
-    auto now() { return std::chrono::steady_clock::now(); }
 };
 
 }  // namespace support

@@ -59,7 +59,8 @@ inline byte_buffer& encode_scratch()
     return buffer;
 }
 
-/// Makes `out[f]` of `payload` for each form `f` that is `wanted`, `plain()` for those that do not compress it.
+/// Makes `out[f]` of `payload` for each form `f` that is `wanted`; one that does not compress it has the plain frame, made
+/// by `plain()` if nobody else wanted it.
 template <class C, class Wanted, class Plain, class Count>
 void compress_forms([[maybe_unused]] encoded<C>& out, [[maybe_unused]] typename C::compression const& codec,
                     [[maybe_unused]] std::string_view payload, [[maybe_unused]] opcode op,
@@ -76,7 +77,7 @@ void compress_forms([[maybe_unused]] encoded<C>& out, [[maybe_unused]] typename 
                 compressed_framing<typename C::compression> const framing(form, op);
                 out[form] = shared_frame::message(framing.op, packed.view(), framing.rsv1);
             } else {
-                out[form] = plain();
+                out[form] = out[plain_profile] ? out[plain_profile] : plain();
             }
         }
     }
@@ -93,12 +94,9 @@ template <class C, class Head, class Event, class Wanted, class Count>
     if (std::error_code const ec = serializer::encode(text, head, event))
         return ec;
     count(metric::encodes);
-    frame_ref frame;
-    auto const plain = [&]() -> frame_ref const& {
-        if (!frame) {
-            frame = shared_frame::message(serializer::frame_opcode, text.view());
-            frame->mark_joinable();
-        }
+    auto const plain = [&] {
+        auto frame = shared_frame::message(serializer::frame_opcode, text.view());
+        frame->mark_joinable();
         return frame;
     };
     if (wanted(plain_profile))
@@ -113,15 +111,14 @@ template <class C, class Wanted, class Count>
                                         Wanted wanted, Count count)
 {
     encoded<C> out;
-    frame_ref const plain = shared_frame::message(op, payload);
-    out.fill(plain);
+    out.fill(shared_frame::message(op, payload));
     if constexpr (C::compression::has_extension)
         compress_forms<C>(
             out, codec, payload, op,
             [&](std::uint8_t form) {
                 return C::compression::kind(form) == compression::form_kind::extension && wanted(form);
             },
-            [&]() -> frame_ref const& { return plain; }, count);
+            [&] { return out[plain_profile]; }, count);
     return out;
 }
 
