@@ -60,10 +60,13 @@ public:
     /// For a transport that needs a value, such as `simulated{world}`.
     basic_server(server_options options, App app, transport const& t)
         : options_(checked(std::move(options))), app_(std::move(app)),
-          port_(std::make_shared<detail::port<C>>(options_.shards, t, options_.compression)), epoch_(random_name(t))
+          port_(std::make_shared<detail::port<C>>(options_.shards, t, options_.compression)), epoch_(random_name(t)),
+          log_(options_.delivery)
     {
+        if constexpr (C::delivery::resumes)
+            port_->users.set_offline_limits(options_.delivery.max_offline_events, options_.delivery.max_offline_users);
         for (std::uint32_t i = 0; i < options_.shards; ++i)
-            shards_.push_back(std::make_unique<shard_type>(i, t, options_, app_, port_, epoch_));
+            shards_.push_back(std::make_unique<shard_type>(i, t, options_, app_, port_, epoch_, log_));
     }
     basic_server(basic_server const&) = delete;
     basic_server& operator=(basic_server const&) = delete;
@@ -196,6 +199,7 @@ private:
     App app_;
     std::shared_ptr<detail::port<C>> port_;
     std::string const epoch_;
+    [[no_unique_address]] typename shard_type::journal_type::database log_;
     std::vector<std::unique_ptr<shard_type>> shards_;
     std::uint16_t listening_port_ = 0;
     std::atomic<bool> stopping_ = false;

@@ -105,6 +105,7 @@ struct bench {
     outbox box{};
     pc::writer writer{true, "\n"};
     pc::observer::counters counters{};
+    std::uint64_t delivered = 0;
 
     void push(lane l, frame_ref f) { box.push(pool, outbox::queue_of(l), std::move(f)); }
     /// Control, all lanes, joinable and not, small and large.
@@ -125,7 +126,7 @@ struct bench {
     template <class Stream>
     flushed flush(Stream& s, pc::lane_mask due = pc::all_lanes, pc::lane_mask joined = windows)
     {
-        return writer.flush(box, s, due, joined, pool, counters);
+        return writer.flush(box, s, due, joined, pool, counters, delivered);
     }
 };
 

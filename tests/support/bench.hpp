@@ -63,6 +63,10 @@ struct journal {
     std::vector<std::pair<pc::handle, pc::close_info>> closed{};
     std::vector<pc::outcome> outcomes{};
     std::vector<pc::sent> fan_outs{};
+    std::vector<pc::tally> expired{};
+    std::vector<pc::drop> drops{};
+    int away = 0;
+    int resumed = 0;
     std::vector<std::size_t> queued{};  ///< bytes waiting after each emission
     int orders = 0;
 
@@ -105,6 +109,22 @@ struct bench {
         j->with([&](auto& me) { me.closed.emplace_back(s.handle(), info); });
         if (s.user() == "unclosed")
             throw std::runtime_error("a secret of closed");
+    }
+    void away(auto&, pc::close_info const&)
+    {
+        j->with([](auto& me) { ++me.away; });
+    }
+    void resumed(auto&)
+    {
+        j->with([](auto& me) { ++me.resumed; });
+    }
+    void expired(auto&, pc::tally const& t)
+    {
+        j->with([&](auto& me) { me.expired.push_back(t); });
+    }
+    void dropped(auto&, pc::drop const& d)
+    {
+        j->with([&](auto& me) { me.drops.push_back(d); });
     }
     pc::http_response http(pc::request const& r)
     {

@@ -61,6 +61,7 @@ public:
     template <class Sink>
     [[nodiscard]] std::error_code consume(std::span<char> bytes, message_limits const& limits, Sink& sink)
     {
+        rest_bytes_ = 0;
         while (!bytes.empty() && !ended_) {
             std::optional<wire_error> const broken = partial_ && (partial_->held_bytes != 0 || partial_->in_frame)
                                                          ? resume(bytes, limits, sink)
@@ -70,9 +71,13 @@ public:
                 return *broken;
             }
         }
+        rest_bytes_ = static_cast<std::uint32_t>(bytes.size());
         return {};
     }
 
+    /// After a sink that said stop: how many of the bytes were not looked at.
+    [[nodiscard]] std::size_t rest_bytes() const noexcept { return rest_bytes_; }
+    [[nodiscard]] bool compressed() const noexcept { return compressed_; }
     /// True after an error, a close frame, or a sink that said stop.
     [[nodiscard]] bool ended() const noexcept { return ended_; }
 
@@ -291,6 +296,7 @@ private:
     }
 
     std::unique_ptr<partial> partial_;
+    std::uint32_t rest_bytes_ = 0;
     bool compressed_ = false;
     bool ended_ = false;
 };

@@ -22,7 +22,10 @@ enum class metric : std::uint8_t {
     writes,            ///< write calls to transports
     encodes,           ///< events serialised, each once however many receive it
     compressions,      ///< payloads compressed, likewise
-    dropped,           ///< frames refused because a session's outbox was at its cap
+    published,         ///< events published to sessions: the sum of the next three, and of what is pending
+    delivered,         ///< of these: acknowledged; for sessions that do not count, begun to be written
+    coalesced,         ///< of these: became part of a later one
+    dropped,           ///< of these: lost at a cap or with their session; and other frames refused at a cap
     gone,              ///< posted emissions whose receiver had left
     emissions_posted,  ///< emissions accepted into a mailbox
     emissions_taken,   ///< of these, fanned out by a shard
@@ -30,13 +33,23 @@ enum class metric : std::uint8_t {
     stale,             ///< sessions closed for silence
     handler_errors,    ///< exceptions that left the application's handlers
     bad_messages,      ///< events that did not decode
+    away,              ///< sessions that lost their connection and were kept
+    resumed,           ///< sessions that a connection has resumed
+    expired,           ///< sessions that nobody resumed in time
+    replayed,          ///< events sent again to a connection that resumed
+    gaps,              ///< `$gap` sent
+    repeated,          ///< requests that came again, and were not run again
+    offline,           ///< events kept for users without a session
+    log_failures,      ///< commits of a durable log that failed
 };
 inline constexpr std::string_view metric_names[] = {
     "opened",        "closed",  "refused", "messages_in", "bytes_in",         "messages_out",
-    "bytes_out",     "writes",  "encodes", "compressions", "dropped",         "gone",
-    "emissions_posted", "emissions_taken", "pings", "stale", "handler_errors", "bad_messages"};
+    "bytes_out",     "writes",  "encodes", "compressions", "published",       "delivered",
+    "coalesced",     "dropped", "gone",    "emissions_posted", "emissions_taken", "pings",
+    "stale",         "handler_errors", "bad_messages", "away", "resumed",     "expired",
+    "replayed",      "gaps",    "repeated", "offline",     "log_failures"};
 inline constexpr std::size_t metric_count = std::size(metric_names);
-static_assert(metric_count == static_cast<std::size_t>(metric::bad_messages) + 1);
+static_assert(metric_count == static_cast<std::size_t>(metric::log_failures) + 1);
 
 template <class P>
 concept counts_on_one_thread = requires(P& p, metric m, std::uint64_t n) {

@@ -76,6 +76,7 @@ void compress_forms([[maybe_unused]] encoded<C>& out, [[maybe_unused]] typename 
                 count(metric::compressions);
                 compressed_framing<typename C::compression> const framing(form, op);
                 out[form] = shared_frame::message(framing.op, packed.view(), framing.rsv1);
+                out[form]->set_form(form);
             } else {
                 out[form] = out[plain_profile] ? out[plain_profile] : plain();
             }

@@ -4,15 +4,23 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <forward_list>
 #include <utility>
 
 namespace polycast::inline v0::detail {
 
-/// A place in a queue: a reference to a frame.
+/// A place in a queue: a reference to a frame, and what its queue is told of it.
 struct frame_node {
     frame_node* next = nullptr;
+    frame_node* previous = nullptr;
     frame_ref frame{};
+    std::uint32_t events = 0;    ///< of the application, that it stands for: 1, or 0
+    std::uint32_t entry = 0;     ///< how a durable log names it
+    std::uint32_t stamp = 0;     ///< when it was logged
+    bool critical = false;       ///< never dropped
+    bool joins = false;          ///< may share a frame with its neighbours
+    std::uint8_t why = 0;        ///< of a gap
 };
 
 /// A shard's supply of nodes: they come in blocks, go back when a frame has been written, and are never given up, so
@@ -24,8 +32,7 @@ public:
         if (free_ == nullptr)
             refill();
         frame_node* const node = std::exchange(free_, free_->next);
-        node->next = nullptr;
-        node->frame = std::move(frame);
+        *node = {.frame = std::move(frame)};
         return node;
     }
     void give_back(frame_node* node) noexcept
@@ -54,16 +61,29 @@ public:
     void push_back(frame_node* node) noexcept
     {
         node->next = nullptr;
+        node->previous = head_ == nullptr ? nullptr : tail_;
         (head_ == nullptr ? head_ : tail_->next) = node;
         tail_ = node;
     }
     void push_front(frame_node* node) noexcept
     {
-        if (head_ == nullptr)
-            tail_ = node;
+        (head_ == nullptr ? tail_ : head_->previous) = node;
+        node->previous = nullptr;
         node->next = std::exchange(head_, node);
     }
-    [[nodiscard]] frame_node* pop_front() noexcept { return std::exchange(head_, head_->next); }
+    [[nodiscard]] frame_node* pop_front() noexcept
+    {
+        frame_node* const node = std::exchange(head_, head_->next);
+        if (head_ != nullptr)
+            head_->previous = nullptr;
+        return node;
+    }
+    /// Takes out `node`, wherever it stands.
+    void remove(frame_node* node) noexcept
+    {
+        (node == head_ ? head_ : node->previous->next) = node->next;
+        (node->next == nullptr ? tail_ : node->next->previous) = node->previous;
+    }
 
 private:
     frame_node* head_ = nullptr;

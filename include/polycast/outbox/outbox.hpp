@@ -10,23 +10,24 @@
 
 namespace polycast::inline v0 {
 
-/// Which queues a write may take from: bit 0 control, then one bit a lane.
+/// Which queues a write may take from: control, what is staged, then one bit a lane.
 using lane_mask = std::uint8_t;
-inline constexpr lane_mask control_only = 1;
-inline constexpr lane_mask all_lanes = 0b1111;
+inline constexpr lane_mask control_only = 0b11;  ///< control frames, and what has its place behind them
+inline constexpr lane_mask all_lanes = 0b11111;
 [[nodiscard]] constexpr lane_mask mask_of(lane l) noexcept
 {
-    return static_cast<lane_mask>(2U << static_cast<unsigned>(l));
+    return static_cast<lane_mask>(4U << static_cast<unsigned>(l));
 }
 
-/// What waits for one session: control frames above all, then three lanes, and the rest of a frame that is half
-/// written. Bytes are counted exactly; the cap is the caller's, asked before `push`. No I/O.
+/// What waits for one session: control frames above all; what is staged, whose order is final; then three lanes; and the
+/// rest of a frame that is half written. Bytes are counted exactly; the cap is the caller's, asked before `push`. No I/O.
 class outbox {
 public:
     static constexpr std::size_t control = 0;
-    static constexpr std::size_t queue_count = 1 + lane_count;
+    static constexpr std::size_t staged = 1;
+    static constexpr std::size_t queue_count = 2 + lane_count;
 
-    [[nodiscard]] static constexpr std::size_t queue_of(lane l) noexcept { return 1 + static_cast<std::size_t>(l); }
+    [[nodiscard]] static constexpr std::size_t queue_of(lane l) noexcept { return 2 + static_cast<std::size_t>(l); }
 
     [[nodiscard]] bool empty() const noexcept { return queued_bytes_ == 0; }
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return queued_bytes_; }
@@ -34,6 +35,11 @@ public:
     [[nodiscard]] std::uint32_t waiting(lane l) const noexcept { return waiting_[queue_of(l)]; }
 
     [[nodiscard]] std::uint32_t waiting_control() const noexcept { return waiting_[control]; }
+    /// Frames in all lanes.
+    [[nodiscard]] std::uint32_t waiting_in_lanes() const noexcept { return waiting_[2] + waiting_[3] + waiting_[4]; }
+    [[nodiscard]] std::uint32_t waiting_staged() const noexcept { return waiting_[staged]; }
+    /// Events of the application that wait in any queue.
+    [[nodiscard]] std::uint32_t events() const noexcept { return events_; }
     /// Puts `frame` in the place of the newest control frame, if that is a `kind`.
     [[nodiscard]] bool replace_last_control(frame_ref const& frame, opcode kind) noexcept
     {
@@ -46,41 +52,65 @@ public:
         return true;
     }
 
-    void push(detail::node_pool& pool, std::size_t queue, frame_ref frame)
+    /// `events`: 1 for an event of the application, 0 for all else.
+    detail::frame_node* push(detail::node_pool& pool, std::size_t queue, frame_ref frame, std::uint32_t events = 0)
     {
         auto const bytes = frame->wire_bytes();
-        queues_[queue].push_back(pool.take(std::move(frame)));
+        detail::frame_node* const node = pool.take(std::move(frame));
+        node->events = events;
+        queues_[queue].push_back(node);
         queued_bytes_ += bytes;
+        events_ += events;
         ++waiting_[queue];
+        return node;
+    }
+    /// Takes a node that waits out of `queue`, and out of all counts.
+    void remove(std::size_t queue, detail::frame_node* node) noexcept
+    {
+        queues_[queue].remove(node);
+        queued_bytes_ -= node->frame->wire_bytes();
+        events_ -= node->events;
+        --waiting_[queue];
+    }
+    /// The oldest in `queue` that may be dropped, or none.
+    [[nodiscard]] detail::frame_node* oldest_droppable(std::size_t queue) const noexcept
+    {
+        detail::frame_node* n = queues_[queue].front();
+        while (n != nullptr && n->critical)
+            n = n->next;
+        return n;
     }
 
-    /// The queue to take from next, or `queue_count` if those in `due` are empty. Control first; then by weight: of
-    /// sixteen turns the high lane is preferred in ten, normal in five, batch in one, so no lane ever starves.
+    /// The queue to take from next, or `queue_count` if those in `due` are empty. Control first, then what is staged; then
+    /// by weight: of sixteen turns the high lane is preferred in ten, normal in five, batch in one, so no lane ever
+    /// starves.
     [[nodiscard]] std::size_t next(lane_mask due) const noexcept
     {
-        if ((due & control_only) != 0 && !queues_[control].empty())
-            return control;
-        static constexpr std::array<std::uint8_t, 16> preferred{1, 1, 2, 1, 1, 2, 1, 1, 2, 1, 1, 2, 1, 1, 2, 3};
         auto const ready = [&](std::size_t q) { return (due >> q & 1) != 0 && !queues_[q].empty(); };
+        if (ready(control))
+            return control;
+        if (ready(staged))
+            return staged;
+        static constexpr std::array<std::uint8_t, 16> preferred{2, 2, 3, 2, 2, 3, 2, 2, 3, 2, 2, 3, 2, 2, 3, 4};
         if (std::size_t const first = preferred[turn_ % preferred.size()]; ready(first))
             return first;
-        for (std::size_t q = 1; q < queue_count; ++q)
+        for (std::size_t q = queue_of(lane::high); q < queue_count; ++q)
             if (ready(q))
                 return q;
         return queue_count;
     }
-    /// Takes the front of a queue. The bytes stay counted until `wrote`.
+    /// Takes the front of a queue. Its bytes and events stay counted until `count_out`.
     [[nodiscard]] detail::frame_node* pop(std::size_t queue) noexcept
     {
-        turn_ = static_cast<std::uint8_t>(turn_ + (queue != control));
+        turn_ = static_cast<std::uint8_t>(turn_ + (queue > staged));
         --waiting_[queue];
         return queues_[queue].pop_front();
     }
-    [[nodiscard]] detail::frame_node const* front(std::size_t queue) const noexcept { return queues_[queue].front(); }
+    [[nodiscard]] detail::frame_node* front(std::size_t queue) const noexcept { return queues_[queue].front(); }
     /// Puts back what `pop` took, last taken first.
     void unpop(std::size_t queue, detail::frame_node* node) noexcept
     {
-        turn_ = static_cast<std::uint8_t>(turn_ - (queue != control));
+        turn_ = static_cast<std::uint8_t>(turn_ - (queue > staged));
         ++waiting_[queue];
         queues_[queue].push_front(node);
     }
@@ -103,28 +133,40 @@ public:
     }
 
     void count_in(std::size_t bytes) noexcept { queued_bytes_ += bytes; }
-    void count_out(std::size_t bytes) noexcept { queued_bytes_ -= bytes; }
+    void count_out(std::size_t bytes, std::uint32_t events = 0) noexcept
+    {
+        queued_bytes_ -= bytes;
+        events_ -= events;
+    }
 
-    /// Drops the lanes. Control frames stay, and a frame that is half written, which must end before another follows.
+    /// Drops what is staged, and the lanes. Control frames stay, and a frame that is half written, which must end before
+    /// another follows.
     void drop_waiting(detail::node_pool& pool) noexcept
     {
-        for (std::size_t q = control + 1; q < queue_count; ++q)
+        for (std::size_t q = staged; q < queue_count; ++q)
             drop_queue(q, pool);
+    }
+    /// Drops all that was meant for one connection; the lanes stay.
+    void drop_connection(detail::node_pool& pool) noexcept
+    {
+        if (partial_)
+            queued_bytes_ -= partial_->wire_bytes() - partial_at_;
+        partial_ = {};
+        drop_queue(control, pool);
+        drop_queue(staged, pool);
     }
     /// Drops everything.
     void clear(detail::node_pool& pool) noexcept
     {
-        partial_ = {};
+        drop_connection(pool);
         drop_waiting(pool);
-        drop_queue(control, pool);
-        queued_bytes_ = 0;
     }
 
 private:
     void drop_queue(std::size_t q, detail::node_pool& pool) noexcept
     {
         while (!queues_[q].empty()) {
-            queued_bytes_ -= queues_[q].front()->frame->wire_bytes();
+            count_out(queues_[q].front()->frame->wire_bytes(), queues_[q].front()->events);
             pool.give_back(queues_[q].pop_front());
         }
         waiting_[q] = 0;
@@ -135,8 +177,9 @@ private:
     std::array<std::uint32_t, queue_count> waiting_{};
     frame_ref partial_{};
     std::size_t partial_at_ = 0;
+    std::uint32_t events_ = 0;
     std::uint8_t turn_ = 0;
 };
-static_assert(sizeof(outbox) <= 120, "an idle session pays for its outbox");
+static_assert(sizeof(outbox) <= 136, "an idle session pays for its outbox");
 
 }  // namespace polycast::inline v0

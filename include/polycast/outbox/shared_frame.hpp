@@ -54,8 +54,12 @@ public:
     /// True for an event whose payload may share a frame with others, a separator between them.
     [[nodiscard]] bool joinable() const noexcept { return joinable_; }
 
-    /// Before the frame is shared.
+    /// The form of compression that the payload is in; 0: none.
+    [[nodiscard]] std::uint8_t form() const noexcept { return form_; }
+
+    // Before the frame is shared:
     void mark_joinable() noexcept { joinable_ = true; }
+    void set_form(std::uint8_t form) noexcept { form_ = form; }
 
     void acquire() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     void release() noexcept
@@ -85,6 +89,7 @@ private:
     std::uint8_t header_bytes_ = 0;
     opcode op_ = opcode::binary;
     bool joinable_ = false;
+    std::uint8_t form_ = 0;
 };
 static_assert(sizeof(shared_frame) == 16);
 

@@ -33,10 +33,10 @@ public:
     }
 
     /// Writes what waits in `box` in the lanes of `due`. In the lanes of `joined`, joinable events that follow one
-    /// another share a frame.
+    /// another share a frame. Adds to `delivered` the events that the transport has begun to take.
     template <class Stream, class Observer>
     [[nodiscard]] flushed flush(outbox& box, Stream& to, lane_mask due, lane_mask joined, detail::node_pool& pool,
-                                Observer& observer)
+                                Observer& observer, std::uint64_t& delivered)
     {
         for (;;) {
             auto const total = gather(box, due, joins_ ? joined : lane_mask{});
@@ -48,13 +48,17 @@ public:
                                 : to.write_some(transport::gather_list(runs_.data(), run_count_), ec);
             observer.count(metric::writes, 1);
             if (ec && !transport::would_block(ec)) {
-                for (auto const& p : picks_)
-                    if (p.node != nullptr)
-                        pool.give_back(p.node);
+                for (std::size_t back = picks_.size(); back-- > 0;)
+                    if (picks_[back].node != nullptr)
+                        box.unpop(picks_[back].queue, picks_[back].node);
                 return flushed::failed;
             }
             observer.count(metric::bytes_out, written);
             settle(box, written, pool);
+            if (auto const events = std::exchange(events_, 0); events != 0) {
+                observer.count(metric::delivered, events);
+                delivered += events;
+            }
             if (written < total)
                 return flushed::blocked;
         }
@@ -89,6 +93,12 @@ private:
             runs_[run_count_++] = {at, bytes};
     }
 
+    /// What is staged came from a lane, and says itself whether that joins.
+    [[nodiscard]] static bool joins(outbox const& box, std::size_t queue, lane_mask joined) noexcept
+    {
+        auto const& front = *box.front(queue);
+        return front.frame->joinable() && (front.joins || (joined >> queue & 1) != 0);
+    }
     [[nodiscard]] std::size_t gather(outbox& box, lane_mask due, lane_mask joined)
     {
         scratch_.clear();
@@ -105,7 +115,7 @@ private:
             if (queue == outbox::queue_count)
                 break;
             auto const& frame = *box.front(queue)->frame;
-            if ((joined >> queue & 1) != 0 && frame.joinable()) {
+            if (joins(box, queue, joined)) {
                 if (auto const bytes = gather_joined(box, queue); bytes != 0) {
                     total += bytes;
                     continue;
@@ -136,7 +146,9 @@ private:
         std::size_t count = 0;
         auto const room = scratch_bytes - scratch_.size();
         auto const op = box.front(queue)->frame->op();
-        for (auto const* n = box.front(queue); n != nullptr && n->frame->joinable() && n->frame->op() == op; n = n->next) {
+        bool const staged = box.front(queue)->joins;
+        for (auto const* n = box.front(queue);
+             n != nullptr && n->frame->joinable() && n->joins == staged && n->frame->op() == op; n = n->next) {
             auto const more = n->frame->payload().size() + (count != 0 ? separator_.size() : 0);
             if (payload + more + max_header_bytes > room)
                 break;
@@ -175,13 +187,15 @@ private:
             if (picks_[back].node != nullptr)
                 box.unpop(picks_[back].queue, picks_[back].node);
     }
-    static void finish(outbox& box, pick const& p, detail::node_pool& pool)
+    void finish(outbox& box, pick const& p, detail::node_pool& pool)
     {
-        box.count_out(p.counted);
-        if (p.node == nullptr)
-            box.advance_partial(p.bytes);
-        else
-            pool.give_back(p.node);
+        if (p.node == nullptr) {
+            box.count_out(p.counted);
+            return box.advance_partial(p.bytes);
+        }
+        box.count_out(p.counted, p.node->events);
+        events_ += p.node->events;
+        pool.give_back(p.node);
     }
     /// Pick `i` was written in part; returns the first pick behind its frame.
     std::size_t split(outbox& box, std::size_t i, std::size_t written, detail::node_pool& pool)
@@ -194,7 +208,8 @@ private:
         }
         if (p.joined == nullptr) {
             box.set_partial(std::move(p.node->frame), written);
-            box.count_out(written);
+            box.count_out(written, p.node->events);
+            events_ += p.node->events;
             pool.give_back(p.node);
             return i + 1;
         }
@@ -214,6 +229,7 @@ private:
     std::array<std::span<char const>, transport::max_gather> runs_{};
     std::size_t run_count_ = 0;
     std::vector<pick> picks_;
+    std::uint64_t events_ = 0;  ///< finished or begun by the last write
 };
 
 }  // namespace polycast::inline v0

@@ -1,65 +1,67 @@
 #pragma once
 
 #include <polycast/detail/string_map.hpp>
+#include <polycast/outbox/shared_frame.hpp>
+#include <polycast/session/handle.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <mutex>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace polycast::inline v0::detail {
 
-/// Who is connected, over all shards: caps are checked and a connection counted in one step, and an emission to a user
-/// goes only to shards where that user is. Any thread; the one lock is taken per open, close and `to_user`, never per
-/// message.
+/// An event for a user who has no session.
+struct offline_event {
+    frame_ref frame;
+    bool critical = false;
+};
+
+/// Who is here, over all shards: caps are checked and a connection counted in one step; an emission to a user goes only
+/// to shards where that user has a session, or waits here for the next one; and a session is found by its name. Any
+/// thread; the one lock is taken per open, close, resume and `to_user`, never per message.
 class directory {
 public:
     enum class admission : std::uint8_t { admitted, server_full, user_full };
 
     explicit directory(std::uint32_t shards) : shards_(shards) {}
+    void set_offline_limits(std::size_t max_events, std::size_t max_users) noexcept
+    {
+        max_offline_events_ = max_events;
+        max_offline_users_ = max_users;
+    }
+
+    // --- connections -----------------------------------------------------------------------------------------------
 
     /// Counts a connection in, if the caps allow it. A cap of 0 is none; an empty user has no cap of its own.
-    [[nodiscard]] admission admit(std::string_view user, std::uint32_t shard, std::uint32_t max_all,
-                                  std::uint32_t max_a_user)
+    [[nodiscard]] admission admit(std::string_view user, std::uint32_t max_all, std::uint32_t max_a_user)
     {
         std::lock_guard const lock(mutex_);
         if (max_all != 0 && connections_ >= max_all)
             return admission::server_full;
         if (!user.empty()) {
-            auto const [at, created] = users_.try_emplace(std::string(user));
-            entry& e = at->second;
+            entry& e = of(user);
             if (max_a_user != 0 && e.connections >= max_a_user)
                 return admission::user_full;
-            if (created)
-                e.on_shard.resize(shards_);
             ++e.connections;
-            ++e.on_shard[shard];
-            e.shards |= std::uint64_t{1} << shard;
         }
         ++connections_;
         return admission::admitted;
     }
     /// Undoes an `admit`.
-    void release(std::string_view user, std::uint32_t shard)
+    void release(std::string_view user)
     {
         std::lock_guard const lock(mutex_);
         --connections_;
         if (user.empty())
             return;
         auto const at = users_.find(user);
-        entry& e = at->second;
-        if (--e.on_shard[shard] == 0)
-            e.shards &= ~(std::uint64_t{1} << shard);
-        if (--e.connections == 0)
-            users_.erase(at);
-    }
-
-    /// One bit a shard that has a connection of `user`.
-    [[nodiscard]] std::uint64_t shards_of(std::string_view user) const
-    {
-        std::lock_guard const lock(mutex_);
-        auto const at = users_.find(user);
-        return at == users_.end() ? 0 : at->second.shards;
+        --at->second.connections;
+        erase_if_empty(at);
     }
     [[nodiscard]] std::uint32_t connections() const
     {
@@ -67,16 +69,114 @@ public:
         return connections_;
     }
 
+    // --- sessions of a user ----------------------------------------------------------------------------------------
+
+    /// A session of `user` takes events on `shard` from now on; returns those that waited for one, in order.
+    [[nodiscard]] std::deque<offline_event> enter(std::string_view user, std::uint32_t shard)
+    {
+        std::lock_guard const lock(mutex_);
+        entry& e = of(user);
+        ++e.on_shard[shard];
+        e.shards |= std::uint64_t{1} << shard;
+        if (!e.offline.empty())
+            --offline_users_;
+        return std::exchange(e.offline, {});
+    }
+    void leave(std::string_view user, std::uint32_t shard)
+    {
+        std::lock_guard const lock(mutex_);
+        auto const at = users_.find(user);
+        if (--at->second.on_shard[shard] == 0)
+            at->second.shards &= ~(std::uint64_t{1} << shard);
+        erase_if_empty(at);
+    }
+    /// One bit a shard that has a session of `user`.
+    [[nodiscard]] std::uint64_t shards_of(std::string_view user) const
+    {
+        std::lock_guard const lock(mutex_);
+        auto const at = users_.find(user);
+        return at == users_.end() ? 0 : at->second.shards;
+    }
+    /// Keeps an event for the user's next session. Critical ones displace others; false if there is no room, or if there
+    /// is a session by now.
+    [[nodiscard]] bool keep_offline(std::string_view user, frame_ref frame, bool critical)
+    {
+        std::lock_guard const lock(mutex_);
+        if (max_offline_events_ == 0)
+            return false;
+        if (auto const known = users_.find(user); known == users_.end() || known->second.offline.empty()) {
+            if ((known != users_.end() && known->second.shards != 0) || offline_users_ >= max_offline_users_)
+                return false;
+            ++offline_users_;
+        }
+        auto& waiting = of(user).offline;
+        if (waiting.size() >= max_offline_events_) {
+            auto at = waiting.begin();
+            while (at != waiting.end() && at->critical)
+                ++at;
+            if (at == waiting.end() || !critical)
+                return false;
+            waiting.erase(at);
+        }
+        waiting.push_back({std::move(frame), critical});
+        return true;
+    }
+
+    // --- sessions by name ------------------------------------------------------------------------------------------
+
+    void name(std::string_view session, std::string_view user, handle h)
+    {
+        std::lock_guard const lock(mutex_);
+        names_.insert_or_assign(std::string(session), named{std::string(user), h});
+    }
+    void forget(std::string_view session)
+    {
+        std::lock_guard const lock(mutex_);
+        if (auto const at = names_.find(session); at != names_.end())
+            names_.erase(at);
+    }
+    /// The session of that name, if it is the same user's; else no handle.
+    [[nodiscard]] handle find(std::string_view session, std::string_view user) const
+    {
+        std::lock_guard const lock(mutex_);
+        auto const at = names_.find(session);
+        return at == names_.end() || at->second.user != user ? handle{} : at->second.session;
+    }
+
 private:
     struct entry {
         std::uint32_t connections = 0;
         std::uint64_t shards = 0;
         std::vector<std::uint32_t> on_shard{};
+        std::deque<offline_event> offline{};
     };
+    struct named {
+        std::string user;
+        handle session;
+    };
+
+    entry& of(std::string_view user)
+    {
+        auto const [at, created] = users_.try_emplace(std::string(user));
+        if (created)
+            at->second.on_shard.resize(shards_);
+        return at->second;
+    }
+    void erase_if_empty(string_map<entry>::iterator at)
+    {
+        entry const& e = at->second;
+        if (e.connections == 0 && e.shards == 0 && e.offline.empty())
+            users_.erase(at);
+    }
+
     std::uint32_t const shards_;
     mutable std::mutex mutex_;
     std::uint32_t connections_ = 0;
+    std::size_t max_offline_events_ = 0;
+    std::size_t max_offline_users_ = 0;
+    std::size_t offline_users_ = 0;
     string_map<entry> users_;
+    string_map<named> names_;
 };
 
 }  // namespace polycast::inline v0::detail

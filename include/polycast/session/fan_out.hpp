@@ -21,7 +21,7 @@ void fan_out(Shard& shard, Sessions const& to, posted<C> const& p, sent& result)
         if (p.except && s->handle() == p.except)
             continue;
         if (auto const& frame = p.frames[shard.profile(*s)])
-            if (auto const o = shard.out().enqueue(*s, frame, p.lane_, p.critical); o != outcome::gone)
+            if (auto const o = shard.out().enqueue(*s, frame, p.urgent); o != outcome::gone)
                 result.count(o);
     }
 }
@@ -76,8 +76,7 @@ public:
             envelope_head head;
             head.room = to_.name;
             head.timestamp = shard_.loop().wall_now();
-            to_.lane_ = event_lane<Event>;
-            to_.critical = event_critical<Event>;
+            to_.urgent = urgency_of<Event>;
             auto& shared = shard_.shared();
             return !encode_event<C>(to_.frames, shared.codec, head, event, shared.profiles_in_use(), shard_.counter());
         });
@@ -88,7 +87,6 @@ public:
         if (!is_data(op))
             return {outcome::refused, 0, 0, 0};
         return deliver([&] {
-            to_.lane_ = lane::normal;
             auto& shared = shard_.shared();
             to_.frames = encode_message<C>(shared.codec, payload, op, shared.profiles_in_use(), shard_.counter());
             return true;

@@ -7,6 +7,7 @@
 #include <concepts>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace polycast::inline v0 {
 
@@ -32,6 +33,11 @@ struct identity {
 /// | `on(auto& session, message const&)`           | raw serializer: for each message                                 |
 /// | `opened(auto& session)`                       | once, before the first message                                   |
 /// | `closed(auto& session, close_info const&)`    | once for each `opened`; the session takes no more events         |
+/// | `away(auto& session, close_info const&)`      | `at_least_once`: the connection is gone, the session is not      |
+/// | `resumed(auto& session)`                      | `at_least_once`: another connection has resumed it               |
+/// | `expired(auto& session, tally const&)`        | `at_least_once`: nobody did in time; once, before `closed`       |
+/// | `dropped(auto& session, drop const&)`         | events were lost at a cap; at the end of the turn                |
+/// | `log_failed(std::error_code)`                 | the durable log did not take what it was given: it is tried again |
 /// | `identify(request const&)` → `identity`       | before `opened`; without it nobody has a user. With              |
 /// |                                               | `, std::string_view peer_name` too: what a TLS client's          |
 /// |                                               | certificate proves it to be, or nothing (`session::peer_name`)   |
@@ -42,6 +48,17 @@ concept has_opened = requires(App& app, Session& s) { app.opened(s); };
 
 template <class App, class Session>
 concept has_closed = requires(App& app, Session& s, struct close_info const& info) { app.closed(s, info); };
+
+template <class App, class Session>
+concept has_away = requires(App& app, Session& s, struct close_info const& info) { app.away(s, info); };
+template <class App, class Session>
+concept has_resumed = requires(App& app, Session& s) { app.resumed(s); };
+template <class App, class Session>
+concept has_expired = requires(App& app, Session& s, struct tally const& t) { app.expired(s, t); };
+template <class App, class Session>
+concept has_dropped = requires(App& app, Session& s, struct drop const& d) { app.dropped(s, d); };
+template <class App>
+concept has_log_failed = requires(App& app, std::error_code ec) { app.log_failed(ec); };
 
 template <class App>
 concept has_identify = requires(App& app, request const& r) {

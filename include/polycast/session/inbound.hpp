@@ -67,12 +67,12 @@ struct inbound {
     template <class E>
     void event(envelope const& e, E&& received)
     {
-        if (begun())
+        if (begun() && !seen(e))
             dispatcher_type(shard.app(), s, *this).event(e, std::forward<E>(received));
     }
     void unknown(envelope const& e)
     {
-        if (begun())
+        if (begun() && !seen(e))
             dispatcher_type(shard.app(), s, *this).unknown(e);
     }
     void error(envelope const& e, decode_error const& what)
@@ -82,6 +82,14 @@ struct inbound {
     }
     [[nodiscard]] bool stopped() const noexcept { return s.phase_ != phase::open && s.phase_ != phase::greeting; }
 
+    /// Reads the events of a payload, and hands them on.
+    void decode(std::span<char> payload, bool utf8_checked)
+    {
+        decode_limits limits;
+        limits.utf8_checked = utf8_checked;
+        C::serializer::template decode<accepted_events<typename Shard::app_type>>(payload, limits, *this);
+    }
+
     // --- for the dispatcher ----------------------------------------------------------------------------------------
 
     void control(envelope const& e)
@@ -90,6 +98,7 @@ struct inbound {
             return greet(e);
         if (!begun())
             return;
+        acknowledge(e);
         if (e.type == "$ping")
             answer(e, control::pong{});
         else if (e.type == "$join")
@@ -101,19 +110,19 @@ struct inbound {
     void handled(envelope const& e)
     {
         if (!e.id.empty())
-            answer(e, control::ok{});
+            answer_once(e, control::ok{});
     }
     /// A handler that returns an event has answered with it; one that returns an empty optional has agreed.
     template <polycast::event Reply>
     void handled(envelope const& e, Reply const& reply)
     {
-        answer(e, reply);
+        answer_once(e, reply);
     }
     template <polycast::event Reply>
     void handled(envelope const& e, std::optional<Reply> const& reply)
     {
         if (reply)
-            answer(e, *reply);
+            answer_once(e, *reply);
         else
             handled(e);
     }
@@ -122,7 +131,7 @@ struct inbound {
         // What the exception says is for the program, not for the client.
         shard.observe().count(metric::handler_errors, 1);
         ++s.record_.errors;
-        answer(e, control::error_reply{"internal", "the event could not be handled"});
+        answer_once(e, control::error_reply{"internal", "the event could not be handled"});
     }
     void unknown_type(envelope const& e)
     {
@@ -161,16 +170,67 @@ private:
         static_cast<void>(shard.emit_to(s, reply, envelope_head{.id_json = e.id}));
     }
 
-    /// WIRE, reliable mode. Nothing is kept of a session, so none is resumed.
+    /// The answer to a request that has run. In a session that is kept it is remembered, so that the request does not run
+    /// again if it comes again; an event is in the log.
+    template <class Reply>
+    void answer_once(envelope const& e, Reply const& reply)
+    {
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_ && !e.id.empty()) {
+                frame_ref remembered;
+                if constexpr (event_control<Reply>) {
+                    byte_buffer& text = encode_scratch();
+                    if (C::serializer::encode(text, envelope_head{.id_json = e.id}, reply))
+                        return;
+                    remembered = shared_frame::message(C::serializer::frame_opcode, text.view());
+                }
+                auto const keep = shard.options().delivery.max_requests;
+                shard.journal().requested(*s.ledger_, e.id, remembered ? remembered->payload() : std::string_view(), keep);
+                s.ledger_->answer(e.id, remembered, keep);
+                if (remembered)
+                    return static_cast<void>(shard.out().answer(s, remembered));
+            }
+        answer(e, reply);
+    }
+    /// Whether `e` is a request that has run before: then it is answered as it was.
+    [[nodiscard]] bool seen([[maybe_unused]] envelope const& e)
+    {
+        acknowledge(e);
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_ && !e.id.empty())
+                if (frame_ref const* const was = s.ledger_->answered(e.id)) {
+                    shard.observe().count(metric::repeated, 1);
+                    if (*was)
+                        static_cast<void>(shard.out().answer(s, *was));
+                    return true;
+                }
+        return false;
+    }
+    void acknowledge([[maybe_unused]] envelope const& e)
+    {
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_ && e.received)
+                shard.keeps().acknowledge(s, *e.received);
+    }
+
+    /// WIRE, reliable mode: `$open` begins a session, or resumes one, whose connection this has become.
     void greet(envelope const& e)
     {
-        std::string const name = "s_" + std::string(shard.epoch()) + "_" + std::to_string(s.handle_.value());
+        bool const first = s.phase_ == phase::greeting;
         control::hello hello;
-        hello.session = name;
+        if constexpr (C::delivery::resumes) {
+            if (!first)
+                return answer(e, control::error_reply{"bad_message", "$open: only as the first message"});
+            hello.resumed = static_cast<bool>(s.ledger_);
+            if (!s.ledger_)
+                shard.keeps().begin(s);
+            auto const& options = shard.options().delivery;
+            hello.session = s.ledger_->name;
+            hello.ack = {options.ack_every, static_cast<std::uint32_t>(options.ack_within.count())};
+        }
         hello.epoch = shard.epoch();
         hello.heartbeat_ms = static_cast<std::uint64_t>(shard.options().heartbeat.interval.count());
         hello.max_message_bytes = shard.options().max_message_bytes;
-        bool const first = s.phase_ == phase::greeting;
         std::string url;
         std::uint8_t next_form = s.profile_;
         if constexpr (has_dictionary<typename C::compression>)
@@ -183,10 +243,63 @@ private:
             s.phase_ = phase::open;
         // Past the mailbox: nothing may come before it.
         static_cast<void>(shard.out().emit(s, hello, envelope_head{.id_json = e.id}));
-        s.profile_ = next_form;
-        if (first && s.phase_ == phase::open)
+        set_profile(next_form);
+        if (s.phase_ != phase::open)
+            return;
+        if (hello.resumed) {
+            if constexpr (C::delivery::resumes)
+                shard.keeps().resume(s, e.received.value_or(0));
+        } else if (first) {
             opening<Shard>::begin(shard, s);
+        }
     }
+    void set_profile(std::uint8_t form)
+    {
+        if (s.admitted_ && form != s.profile_) {
+            shard.shared().profiles.raise(form);
+            shard.shared().profiles.lower(s.profile_);
+        }
+        s.profile_ = form;
+    }
+    /// True if `payload`, the first message, resumes a session: then the connection goes there, and the message with it.
+    [[nodiscard]] bool moves([[maybe_unused]] std::span<char> payload)
+    {
+        if constexpr (C::delivery::resumes)
+            if (s.phase_ == phase::greeting && !s.unknown_) {
+                std::string first(payload.data(), payload.size());
+                opening_word word;
+                decode_limits limits;
+                C::serializer::template decode<polycast::events<>>({first.data(), first.size()}, limits, word);
+                if (handle const to = shard.keeps().wanted(s, word.type, word.session)) {
+                    shard.keeps().moves(s, to, word.received, {payload.data(), payload.size()});
+                    return true;
+                }
+            }
+        return false;
+    }
+    /// What the first object of a payload says.
+    struct opening_word {
+        std::string type{}, session{};
+        std::uint64_t received = 0;
+        bool done = false;
+
+        void control(envelope const& e)
+        {
+            type = e.type;
+            session = e.session;
+            received = e.received.value_or(0);
+            done = true;
+        }
+        template <class E>
+        void event(envelope const&, E&&)
+        {
+            done = true;
+        }
+        void unknown(envelope const&) { done = true; }
+        void error(envelope const&, decode_error const&) { done = true; }
+        [[nodiscard]] bool stopped() const noexcept { return done; }
+    };
+
 
     /// A message that came with RSV1 (RFC 7692 §6.2). False if it was refused. `payload` is then what it inflates to.
     [[nodiscard]] bool inflate([[maybe_unused]] opcode op, [[maybe_unused]] std::span<char>& payload)
@@ -246,9 +359,8 @@ private:
         }
         if (op != C::serializer::frame_opcode)
             return shard.fail(s, close_code::unsupported_data, "events come in the other kind of frame");
-        decode_limits limits;
-        limits.utf8_checked = utf8_checked;
-        C::serializer::template decode<accepted_events<typename Shard::app_type>>(payload, limits, *this);
+        if (!moves(payload))
+            decode(payload, utf8_checked);
     }
 
     void join(envelope const& e)

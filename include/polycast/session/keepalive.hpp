@@ -42,8 +42,13 @@ struct keepalive {
             if (shard.now() >= s.deadline_)
                 shard.kill(s);
             break;
+        case phase::away:
+        case phase::moving:
         case phase::dead: break;
         }
+        if constexpr (Shard::composition_type::delivery::resumes)
+            if (s.ledger_ && s.phase_ != phase::dead)
+                shard.keeps().look(s);
     }
 
     static void begin(Shard& shard, session_type& s) { s.ping_at_ = shard.now() + shard.options().heartbeat.interval; }

@@ -65,7 +65,9 @@ struct opening {
     {
         s.phase_ = phase::open;
         s.opened_at_ = shard.now();
-        shard.admitted(s);
+        auto const waited = shard.admitted(s);
+        for (auto const& [frame, critical] : waited)
+            static_cast<void>(shard.out().enqueue(s, frame, {lane::normal, critical, critical, true}));
         if constexpr (has_opened<app_type, session_type>)
             if (!shard.guarded([&] { shard.app().opened(s); }))
                 shard.close(s, close_code::internal_error, "the session could not be opened");
@@ -168,7 +170,7 @@ private:
         auto const& options = shard.options();
         auto const a_user = options.max_connections_per_user != 0 ? options.max_connections_per_user
                                                                   : C::isolation::max_connections_per_user;
-        switch (shard.shared().users.admit(user, shard.index(), options.max_connections, a_user)) {
+        switch (shard.shared().users.admit(user, options.max_connections, a_user)) {
         case directory::admission::admitted: break;
         case directory::admission::server_full:
             return full(shard, s, "the server is at its limit of " + std::to_string(options.max_connections) + " connections");

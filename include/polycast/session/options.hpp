@@ -1,7 +1,9 @@
 #pragma once
 
 #include <polycast/compression/policy.hpp>
+#include <polycast/delivery/options.hpp>
 #include <polycast/session/handle.hpp>
+#include <polycast/session/tally.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -31,12 +33,15 @@ struct server_options {
     std::size_t max_message_bytes = 64 * 1024;     ///< a longer message is closed with 1009 before it is read
     std::size_t max_frame_bytes = 0;               ///< likewise a longer frame; 0: as long as a message
     std::size_t max_fragments = 1024;              ///< frames of one message; more are closed with 1009
-    std::size_t max_outbox_bytes = 1024 * 1024;    ///< per session; beyond it `outcome::over_budget`
+    std::size_t max_outbox_bytes = 1024 * 1024;    ///< per session, waiting to be written
+    std::size_t max_outbox_events = 16 * 1024;     ///< likewise
+    polycast::backpressure backpressure = polycast::backpressure::drop_newest_normal;  ///< beyond either
     std::size_t max_mailbox_emissions = 64 * 1024; ///< per shard, emitted by other threads and not yet fanned out
     std::size_t max_mailbox_bytes = 64 * 1024 * 1024;  ///< likewise; beyond either `outcome::over_budget`
     std::size_t read_buffer_bytes = 512 * 1024;    ///< per shard, not per connection
 
     compression::options compression{};  ///< the numbers of the compression policy
+    delivery::options delivery{};        ///< the numbers of the delivery policy
 
     heartbeat_options heartbeat{};
     std::chrono::milliseconds stale_after = std::chrono::seconds(120);  ///< no activity either way: close 4000
@@ -50,7 +55,7 @@ struct server_options {
 /// What is impossible in `o`, one sentence each; empty if all is well.
 [[nodiscard]] inline std::string faults(server_options const& o)
 {
-    std::string found;
+    std::string found = delivery::faults(o.delivery);
     auto const check = [&](bool fine, char const* sentence) {
         if (!fine)
             found.append(found.empty() ? "" : "; ").append(sentence);
@@ -61,6 +66,7 @@ struct server_options {
     check(o.max_message_bytes > 0, "max_message_bytes must be above 0");
     check(o.max_fragments > 0, "max_fragments must be above 0");
     check(o.max_outbox_bytes > 0, "max_outbox_bytes must be above 0");
+    check(o.max_outbox_events > 0, "max_outbox_events must be above 0");
     check(o.max_mailbox_emissions > 0, "max_mailbox_emissions must be above 0");
     check(o.max_unopened > 0, "max_unopened must be above 0");
     check(o.heartbeat.interval.count() >= 0 && o.heartbeat.timeout.count() > 0, "heartbeat times must not be negative");

@@ -9,7 +9,10 @@
 #include <polycast/outbox/encode.hpp>
 #include <polycast/outbox/writer.hpp>
 #include <polycast/session/packing.hpp>
+#include <polycast/session/pressure.hpp>
 #include <polycast/session/session.hpp>
+#include <polycast/session/staging.hpp>
+#include <polycast/session/tally.hpp>
 #include <polycast/session/windows.hpp>
 
 #include <concepts>
@@ -26,8 +29,8 @@ namespace polycast::inline v0::detail {
 /// The way out of a shard: event → bytes → outbox → transport, one write a session a turn.
 ///
 /// What a handler sends to the session whose bytes it is handling goes side by side into one buffer and leaves when
-/// those bytes are done, without passing through an outbox. Everything else is queued in the receiver's outbox and
-/// written when the batching policy says.
+/// those bytes are done, without passing through an outbox; not where events are counted, or must be on a disk before
+/// they leave. Everything else is queued in the receiver's outbox and written when the batching policy says.
 template <class Shard>
 class output {
 public:
@@ -35,8 +38,8 @@ public:
     using C = typename Shard::composition_type;
 
     explicit output(Shard& shard)
-        : shard_(shard), packing_(shard), writer_(C::serializer::joins, C::serializer::separator),
-          windows_(shard.loop())
+        : shard_(shard), packing_(shard), staging_(shard, packing_, nodes_, joined_lanes), pressure_(shard, nodes_),
+          writer_(C::serializer::joins, C::serializer::separator), windows_(shard.loop())
     {
     }
 
@@ -48,51 +51,52 @@ public:
         if (C::serializer::encode(text, head, event))
             return outcome::refused;
         shard_.observe().count(metric::encodes, 1);
-        return emit_payload(s, {text.view(), C::serializer::frame_opcode, true}, event_lane<Event>, event_critical<Event>);
+        return emit_payload(s, {text.view(), C::serializer::frame_opcode, true}, urgency_of<Event>);
     }
     /// To one session, as it is.
     outcome send(session_type& s, std::string_view payload, opcode op)
     {
-        return emit_payload(s, {payload, op, false}, lane::normal, false);
+        return emit_payload(s, {payload, op, false}, {});
     }
     /// Queues a frame in a lane; the batching policy says when it is written.
-    outcome enqueue(session_type& s, frame_ref const& frame, lane l, bool critical)
+    outcome enqueue(session_type& s, frame_ref const& frame, urgency const& u)
     {
-        if (s.phase_ != phase::open)
+        if (!s.takes_events())
             return outcome::gone;
         auto const bytes = frame->wire_bytes();
-        if (s.box_.queued_bytes() + bytes > shard_.options().max_outbox_bytes && !makes_room(s, bytes))
-            return s.phase_ == phase::open ? over_budget(s, critical) : outcome::gone;
-        s.box_.push(nodes_, outbox::queue_of(l), frame);
-        count(s, bytes);
-        switch (C::batching::when(l)) {
-        case flush_time::now:
-            s.due_ |= mask_of(l);
-            flush(s);
-            return s.box_.empty() ? outcome::delivered : outcome::queued;
-        case flush_time::turn:
-            s.due_ |= mask_of(l);
-            mark_dirty(s);
-            break;
-        case flush_time::window:
-            // By bytes as well: what is held back must not keep the session from being read.
-            if (s.box_.waiting(l) >= C::batching::window_messages ||
-                s.box_.queued_bytes() > shard_.options().max_outbox_bytes / 4) {
-                windows_.forget(s.windows_, l);
-                s.due_ |= mask_of(l);
+        if (!pressure_.has_room(s, bytes) && !make_room(s, bytes, u))
+            return s.takes_events() ? pressure_.refuse(s, u) : outcome::gone;
+        auto* const node = s.box_.push(nodes_, outbox::queue_of(u.lane), frame, u.event ? 1 : 0);
+        node->critical = u.critical;
+        count(s, bytes, u.event);
+        shard_.accepted(s, *node, u);
+        if (u.barrier) {
+            staging_.stage(s, all_lanes, ~std::size_t{0});
+            if (s.has_connection())
                 mark_dirty(s);
-            } else if (s.box_.waiting(l) == 1) {
-                windows_.open(shard_, s.handle_, s.windows_, l);
-            }
-            break;
+            return outcome::queued;
         }
-        return outcome::queued;
+        return s.has_connection() ? schedule(s, u.lane) : outcome::queued;
     }
-    /// Control frames and HTTP answers: above all lanes, exempt from the cap.
+    /// Control frames, protocol messages and HTTP answers: above all lanes, exempt from every drop.
     void control(session_type& s, std::string_view wire)
     {
         s.box_.push(nodes_, outbox::control, shared_frame::verbatim({wire.data(), wire.size()}));
         mark_dirty(s);
+    }
+    /// A message of the protocol: above all lanes, and never dropped. Who asks and does not read is given up.
+    outcome answer(session_type& s, frame_ref const& frame)
+    {
+        if (!s.has_connection())
+            return outcome::gone;
+        if (s.box_.queued_bytes() + frame->wire_bytes() > 2 * shard_.options().max_outbox_bytes) {
+            shard_.fail(s, close_code::slow_reader, "answers came faster than they were read");
+            return outcome::over_budget;
+        }
+        s.box_.push(nodes_, outbox::control, frame);
+        count(s, frame->wire_bytes(), false);
+        mark_dirty(s);
+        return outcome::queued;
     }
     void close_windows() { windows_.close_due(shard_); }
     /// RFC 6455 §5.5.3: a pong may answer the newest ping only. To a peer that pings and does not read, one waits.
@@ -100,7 +104,7 @@ public:
     {
         if (s.box_.waiting_control() >= max_waiting_pongs)
             flush(s);
-        if (s.phase_ == phase::dead)
+        if (!s.has_connection())
             return;
         auto frame = shared_frame::verbatim({wire.data(), wire.size()});
         if (s.box_.waiting_control() < max_waiting_pongs || !s.box_.replace_last_control(frame, opcode::pong))
@@ -110,9 +114,21 @@ public:
     {
         if (!windows_.matches(s.windows_, l, serial))
             return;
+        windows_.forget(s.windows_, l);
         s.due_ |= mask_of(l);
+        if (s.has_connection())
+            mark_dirty(s);
+    }
+    /// A new connection has resumed `s`: what is not acknowledged goes first, then what waits.
+    void resume(session_type& s)
+        requires C::delivery::resumes
+    {
+        staging_.replay(s);
+        s.due_ = all_lanes;
         mark_dirty(s);
     }
+    void tell_gap(session_type& s, std::uint64_t from, std::uint64_t to, loss why) { staging_.tell_gap(s, from, to, why); }
+    void left_lane(session_type&, frame_node&) noexcept {}
 
     /// `s` is the session whose bytes are being handled, until `end_direct`.
     void begin_direct(session_type& s) noexcept { direct_owner_ = &s; }
@@ -132,28 +148,37 @@ public:
     {
         if (direct_owner_ == &s && !direct_.empty())
             write_directly(s);
-        if (s.blocked_ || s.phase_ == phase::dead)
+        if (s.blocked_ || !s.has_connection())
             return;
         auto const before = s.box_.queued_bytes();
-        bool more = false;
+        bool const all_staged = staging_.needed(s);
         do {
-            more = packing_.compress_due(s, nodes_);
-            lane_mask const due = more ? control_only : s.due_ | control_only;
-            switch (writer_.flush(s.box_, s.stream_, due, joined_lanes, nodes_, shard_.observe())) {
+            if (all_staged)
+                staging_.stage(s, s.held_ ? lane_mask{} : s.due_, staging_.good_write_bytes);
+            shard_.commit();
+            lane_mask const due = all_staged ? control_only : s.due_ | control_only;
+            switch (writer_.flush(s.box_, s.stream_, due, joined_lanes, nodes_, shard_.observe(), s.counts_.delivered)) {
             case flushed::failed: return shard_.kill(s);
             case flushed::blocked:
                 if (s.box_.queued_bytes() < before)
                     shard_.progress(s);
+                pressure_.relieved(s);
                 return wait_writable(s);
             case flushed::drained: break;
             }
-        } while (more || closes(s));
+        } while ((all_staged && !s.held_ && s.box_.next(s.due_) != outbox::queue_count) || closes(s));
         s.due_ = 0;
+        pressure_.relieved(s);
         shard_.drained(s);
     }
     void flush_dirty()
     {
         flushing_.swap(dirty_);
+        if constexpr (Shard::durable)  // what is about to be written is on the disk first, all of it by one commit
+            for (handle const h : flushing_)
+                if (session_type* const s = shard_.find(h); s != nullptr && s->has_connection() && !s->blocked_ &&
+                                                            !s->held_ && staging_.needed(*s))
+                    staging_.stage(*s, s->due_, staging_.good_write_bytes);
         for (handle const h : flushing_)
             if (session_type* const s = shard_.find(h)) {
                 s->dirty_ = false;
@@ -172,11 +197,22 @@ public:
     /// Drops what is queued; what is half written stays, unless the session is dead.
     void drop(session_type& s)
     {
+        std::uint64_t lost = s.box_.events();
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_ && s.phase_ == phase::dead) {
+                lost += s.ledger_->unresolved();
+                s.ledger_->clear(nodes_);
+            }
+        s.counts_.dropped += lost;
+        shard_.observe().count(metric::dropped, lost);
         if (s.phase_ == phase::dead)
             s.box_.clear(nodes_);
         else
             s.box_.drop_waiting(nodes_);
     }
+    /// The connection is gone, the session is not.
+    void drop_connection(session_type& s) { s.box_.drop_connection(nodes_); }
+    [[nodiscard]] node_pool& nodes() noexcept { return nodes_; }
 
 private:
     static constexpr std::size_t max_waiting_pongs = 16;
@@ -190,36 +226,70 @@ private:
         return m;
     }();
 
-    [[nodiscard]] bool writes_directly(session_type const& s, lane l) const noexcept
+    [[nodiscard]] bool writes_directly(session_type const& s, urgency const& u) const noexcept
     {
-        return direct_owner_ == &s && s.box_.empty() && !s.blocked_ && C::batching::when(l) != flush_time::window;
+        if constexpr (Shard::durable)
+            return false;
+        return direct_owner_ == &s && s.box_.empty() && !s.blocked_ && C::batching::when(u.lane) != flush_time::window &&
+               !(u.event && s.counts_events());
     }
-    outcome emit_payload(session_type& s, outgoing message, lane l, bool critical)
+    outcome emit_payload(session_type& s, outgoing message, urgency const& u)
     {
-        bool const directly = writes_directly(s, l);
+        bool const directly = writes_directly(s, u);
         // Asked before it is compressed: what a context has compressed must be sent.
         if (directly && message.payload.size() + direct_.size() > shard_.options().max_outbox_bytes)
-            return over_budget(s, critical);
+            return pressure_.refuse(s, u);
         packing_.pack(s, message, directly);
         if (directly)
-            return emit_directly(s, message, l);
+            return emit_directly(s, message, u);
         auto const frame = shared_frame::message(message.op, message.payload, message.rsv1);
-        if (message.is_event && !message.packed)
+        if (message.packed)
+            frame->set_form(s.profile_);
+        else if (message.is_event)
             frame->mark_joinable();
-        return enqueue(s, frame, l, critical);
+        return !u.event && message.is_event ? answer(s, frame) : enqueue(s, frame, u);
+    }
+    outcome schedule(session_type& s, lane l)
+    {
+        switch (C::batching::when(l)) {
+        case flush_time::now:
+            s.due_ |= mask_of(l);
+            flush(s);
+            return s.box_.empty() ? outcome::delivered : outcome::queued;
+        case flush_time::turn:
+            s.due_ |= mask_of(l);
+            mark_dirty(s);
+            break;
+        case flush_time::window:
+            // By bytes as well: what is held back must not keep the session from being read.
+            if (s.box_.waiting(l) >= C::batching::window_messages ||
+                s.box_.queued_bytes() > shard_.options().max_outbox_bytes / 4) {
+                windows_.forget(s.windows_, l);
+                s.due_ |= mask_of(l);
+                mark_dirty(s);
+            } else if (!windows_.is_open(s.windows_, l) || s.box_.waiting(l) == 1) {
+                windows_.open(shard_, s.handle_, s.windows_, l);
+            }
+            break;
+        }
+        return outcome::queued;
     }
     /// Beside what this turn has already written to `s`. Large payloads are not copied: they leave at once.
-    outcome emit_directly(session_type& s, outgoing const& message, lane l)
+    outcome emit_directly(session_type& s, outgoing const& message, urgency const& u)
     {
         auto const payload = message.payload;
         bool const by_reference = payload.size() >= gather_at_bytes;
         char* const at = direct_.prepare(max_header_bytes + (by_reference ? 0 : payload.size()));
         auto const header = encode_header(at, {.op = message.op, .rsv1 = message.rsv1, .payload_bytes = payload.size()});
         direct_.commit(header);
-        count(s, header + payload.size());
+        count(s, header + payload.size(), u.event);
+        if (u.event) {
+            ++s.counts_.delivered;
+            shard_.observe().count(metric::delivered, 1);
+        }
         if (!by_reference)
             direct_.append(payload);
-        if (!by_reference && C::batching::when(l) != flush_time::now && direct_.size() < write_directly_at_bytes)
+        if (!by_reference && C::batching::when(u.lane) != flush_time::now && direct_.size() < write_directly_at_bytes)
             return outcome::queued;
         write_directly(s, by_reference ? payload : std::string_view());
         return s.box_.empty() ? outcome::delivered : outcome::queued;
@@ -248,16 +318,18 @@ private:
     }
 
     /// The cap is for what the peer does not take, not for what has not been offered to it yet.
-    [[nodiscard]] bool makes_room(session_type& s, std::size_t bytes)
+    [[nodiscard]] bool make_room(session_type& s, std::size_t bytes, urgency const& u)
     {
-        s.due_ = all_lanes;
-        flush(s);
-        return s.phase_ == phase::open && s.box_.queued_bytes() + bytes <= shard_.options().max_outbox_bytes;
+        if (s.has_connection() && !s.held_) {
+            s.due_ = all_lanes;
+            flush(s);
+        }
+        return s.takes_events() && (pressure_.has_room(s, bytes) || pressure_.make_room(s, bytes, u));
     }
     void wait_writable(session_type& s)
     {
         s.blocked_ = true;
-        s.stream_.wait_writable(typename Shard::ready{&shard_, s.handle_, true});
+        s.stream_.wait_writable(typename Shard::ready{&shard_, s.handle_, true, s.connection_});
     }
     /// Behind everything that was queued goes the close frame, if one is owed.
     [[nodiscard]] bool closes(session_type& s)
@@ -267,25 +339,24 @@ private:
         control(s, close_frame(s.close_code_, s.head_ ? *s.head_ : std::string()).view());
         return true;
     }
-    void count(session_type& s, std::size_t bytes) noexcept
+    void count(session_type& s, std::size_t bytes, bool event) noexcept
     {
         ++s.record_.messages_out;
         s.record_.bytes_out += bytes;
-        s.active_at_ = shard_.now();
+        if (s.has_connection())
+            s.active_at_ = shard_.now();
         shard_.observe().count(metric::messages_out, 1);
-    }
-    outcome over_budget(session_type& s, bool critical)
-    {
-        shard_.observe().count(metric::dropped, 1);
-        // A critical event is never lost in silence: who cannot be told is told to come again.
-        if (critical)
-            shard_.fail(s, close_code::slow_reader, "critical events came faster than they were read");
-        return outcome::over_budget;
+        if (event) {
+            ++s.counts_.published;
+            shard_.observe().count(metric::published, 1);
+        }
     }
 
     Shard& shard_;
     packing<Shard> packing_;
     node_pool nodes_;
+    staging<Shard> staging_;
+    pressure<Shard> pressure_;
     writer writer_;
     windows<Shard> windows_;
     byte_buffer direct_;

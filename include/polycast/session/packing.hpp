@@ -18,7 +18,7 @@ namespace polycast::inline v0::detail {
 struct outgoing {
     std::string_view payload;
     opcode op;
-    bool is_event;
+    bool is_event;        ///< or control: an object of the serializer
     bool packed = false;  ///< compressed: what follows is what the frame says
     bool rsv1 = false;
 };
@@ -34,8 +34,8 @@ public:
     explicit packing(Shard& shard) noexcept : shard_(shard) {}
 
     /// Compresses `message` if `s` agreed on a form for it and gains by it; its payload is then here, until the next
-    /// call. What remembers the connection compresses in the order of the wire: now if it leaves now, else in
-    /// `compress_due`.
+    /// call. What remembers the connection compresses in the order of the wire: now if it leaves now, else when it
+    /// is staged.
     void pack([[maybe_unused]] session_type& s, outgoing& message, [[maybe_unused]] bool leaves_now)
     {
         if constexpr (compression::keeps_context)
@@ -55,35 +55,33 @@ public:
                 packed(message, form);
         }
     }
-    /// For a session whose compression remembers: takes due messages in the order they will have on the wire, and puts
-    /// their compressed form above the lanes, where nothing overtakes it. A good write at a time; true if some were.
-    [[nodiscard]] bool compress_due([[maybe_unused]] session_type& s, [[maybe_unused]] node_pool& nodes)
+    /// Whether `frame` can be written to `s` as it is. It was made for the profile that `s` had when it was emitted.
+    [[nodiscard]] bool fits([[maybe_unused]] session_type const& s, [[maybe_unused]] shared_frame const& frame) const noexcept
     {
-        std::size_t taken = 0;
-        if constexpr (compression::keeps_context) {
-            lane_mask const due = s.due_ & static_cast<lane_mask>(~control_only);
-            while (s.context_ && taken < good_write_bytes) {
-                auto const queue = s.box_.next(due);
-                if (queue == outbox::queue_count)
-                    break;
-                auto* const node = s.box_.pop(queue);
-                frame_ref frame = std::move(node->frame);
-                nodes.give_back(node);
-                s.box_.count_out(frame->wire_bytes());
-                taken += frame->wire_bytes();
-                outgoing message{frame->payload(), frame->op(), true};
-                pack(s, message, true);
-                if (message.packed)
-                    frame = shared_frame::message(message.op, message.payload, message.rsv1);
-                s.box_.push(nodes, outbox::control, std::move(frame));
+        if constexpr (compression::keeps_context)
+            if (s.context_)
+                return false;
+        if constexpr (compression::forms != 0)
+            return frame.form() == plain_profile || frame.form() == s.profile_;
+        return true;
+    }
+    /// What `frame` carries, before compression; in the frame, or here until the next call.
+    [[nodiscard]] outgoing unpacked(shared_frame const& frame)
+    {
+        outgoing message{frame.payload(), frame.op(), true};
+        if constexpr (compression::forms != 0)
+            if (auto const form = frame.form(); form != plain_profile) {
+                unpacked_.clear();
+                // This end made it: it is as long as it was.
+                static_cast<void>(shard_.codec().decompress(form, unpacked_, frame.payload(), ~std::size_t{0} >> 2));
+                message.payload = unpacked_.view();
+                if (compression::kind(form) == polycast::compression::form_kind::token)
+                    message.op = C::serializer::frame_opcode;
             }
-        }
-        return taken != 0;
+        return message;
     }
 
 private:
-    static constexpr std::size_t good_write_bytes = 256 * 1024;
-
     void packed(outgoing& message, std::uint8_t form)
     {
         compressed_framing<compression> const framing(form, message.op);
@@ -93,6 +91,7 @@ private:
 
     Shard& shard_;
     byte_buffer packed_;
+    byte_buffer unpacked_;
 };
 
 }  // namespace polycast::inline v0::detail

@@ -2,10 +2,12 @@
 
 #include <polycast/outbox/encode.hpp>
 #include <polycast/outbox/lane.hpp>
+#include <polycast/session/arrival.hpp>
 #include <polycast/session/directory.hpp>
 #include <polycast/session/handle.hpp>
 #include <polycast/session/liveness.hpp>
 #include <polycast/session/outcome.hpp>
+#include <polycast/session/tally.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -26,8 +28,7 @@ enum class audience_kind : std::uint8_t { session, user, room, everyone };
 template <class C>
 struct posted {
     audience_kind kind{};
-    lane lane_{};
-    bool critical = false;
+    urgency urgent{};
     handle to{};
     handle except{};
     std::string name{};  ///< of the user or room
@@ -81,6 +82,13 @@ public:
             wakes_->notify();
         return outcome::queued;
     }
+    /// Wakes the shard, for something else than mail.
+    void knock()
+    {
+        std::lock_guard const lock(mutex_);
+        if (wakes_ != nullptr)
+            wakes_->notify();
+    }
     /// On the shard: true if something waits. Costs a load.
     [[nodiscard]] bool any() const noexcept { return any_.load(std::memory_order_acquire); }
     /// On the shard: swaps what waits with `into`, which is empty.
@@ -107,7 +115,8 @@ template <class C>
 class port {
 public:
     port(std::uint32_t shards, typename C::transport const& t, compression::options const& compressed)
-        : codec(compressed), users(shards), mailboxes(shards), alive(shards), transport_(t)
+        : codec(compressed), users(shards), mailboxes(shards), alive(shards), doors(C::delivery::resumes ? shards : 0),
+          transport_(t)
     {
     }
 
@@ -162,8 +171,10 @@ public:
     directory users;
     std::vector<mailbox<C>> mailboxes;
     std::vector<liveness> alive;
+    std::vector<arrivals<C>> doors;  ///< of the shards: connections that resume a session there
     profile_use<C> profiles;
     typename C::observer shared_observer{};
+    std::atomic<std::uint64_t> next_session_id{1};  ///< as a durable log names sessions
 
 private:
     [[no_unique_address]] typename C::transport transport_;

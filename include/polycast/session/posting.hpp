@@ -35,8 +35,7 @@ template <class C, class Event>
     if (p.kind == audience_kind::room)
         head.room = p.name;
     head.timestamp = to.wall_now();
-    p.lane_ = event_lane<Event>;
-    p.critical = event_critical<Event>;
+    p.urgent = urgency_of<Event>;
     auto const count = [&](metric m) { to.shared_observer.count_shared(m, 1); };
     if (encode_event<C>(p.frames, to.codec, head, event, to.profiles_in_use(), count))
         return {outcome::refused, 0, 0, 0};
@@ -52,7 +51,6 @@ template <class C>
     auto const mask = to.is_open() ? shards_for(to, p) : 0;
     if (mask == 0)
         return {};
-    p.lane_ = lane::normal;
     p.frames = encode_message<C>(to.codec, payload, op, to.profiles_in_use(),
                                  [&](metric m) { to.shared_observer.count_shared(m, 1); });
     return to.post(mask, p);

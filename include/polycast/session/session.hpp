@@ -1,6 +1,7 @@
 #pragma once
 
 #include <polycast/compression/policy.hpp>
+#include <polycast/delivery/ledger.hpp>
 #include <polycast/event/describe.hpp>
 #include <polycast/event/envelope.hpp>
 #include <polycast/frame/close_code.hpp>
@@ -8,8 +9,11 @@
 #include <polycast/message/assembler.hpp>
 #include <polycast/outbox/outbox.hpp>
 #include <polycast/room/registry.hpp>
+#include <polycast/session/arrival.hpp>
 #include <polycast/session/handle.hpp>
 #include <polycast/session/outcome.hpp>
+#include <polycast/session/room_to_send.hpp>
+#include <polycast/session/tally.hpp>
 #include <polycast/session/windows.hpp>
 
 #include <array>
@@ -52,31 +56,42 @@ class output;
 template <class Shard>
 class packing;
 template <class Shard>
+class pressure;
+template <class Shard>
+class staging;
+template <class Shard>
+class keeping;
+template <class Shard>
 struct opening;
 template <class Shard>
 struct inbound;
 template <class Shard>
 struct keepalive;
 
-/// Where a session keeps what its compression remembers: nowhere, or behind a pointer that is set if it was agreed.
-template <class Compression>
-using context_of = std::conditional_t<Compression::keeps_context, std::unique_ptr<typename Compression::context>,
-                                      compression::no_context>;
+/// Where a session keeps what its reliable delivery remembers: behind a pointer that `$open` sets.
+struct no_ledger {
+    explicit constexpr operator bool() const noexcept { return false; }
+};
+template <class Delivery>
+using ledger_of = std::conditional_t<Delivery::resumes, std::unique_ptr<ledger>, no_ledger>;
 
 enum class phase : std::uint8_t {
     handshake,  ///< the request is being read
     greeting,   ///< a subprotocol was agreed: nothing is sent before the client's first message (WIRE)
+    moving,     ///< the connection resumes a session, and is about to go there
     open,
     closing,    ///< our close frame follows what is queued; the peer's is awaited
     draining,   ///< nothing more is wanted from the peer; what is queued still leaves
     lingering,  ///< our end is shut; what the peer sends is thrown away until it ends too
+    away,       ///< the connection has gone, and another may resume the session
     dead,       ///< to be erased at the end of the turn
 };
 
 }  // namespace detail
 
-/// One connection, as handlers see it. Valid inside a handler, on its shard's thread; elsewhere keep `handle()`.
-/// Every emission says what became of it (`outcome`, `sent`).
+/// One client, as handlers see it: a connection, or, with `delivery::at_least_once`, the connections that resume one
+/// another. Valid inside a handler, on its shard's thread; elsewhere keep `handle()`. Every emission says what became of it
+/// (`outcome`, `sent`).
 template <class App, class C>
 class session {
 public:
@@ -109,7 +124,7 @@ public:
         requires C::isolation::reaches_rooms
     {
         shard_->take_mail();  // what was emitted to the room before is not for a later member
-        return is_open() && shard_->rooms().join(*this, room);
+        return is_open() && shard_->join(*this, room);
     }
     [[nodiscard]] bool is_member(std::string_view room) const
         requires C::isolation::reaches_rooms
@@ -121,7 +136,7 @@ public:
         requires C::isolation::reaches_rooms
     {
         shard_->take_mail();  // what was emitted to the room before still arrives
-        return shard_->rooms().leave(*this, room);
+        return shard_->leave(*this, room);
     }
     /// The members of a room: `to_room("lobby").emit(event)`, `.except(handle)` leaves one out. Where the isolation
     /// policy does not let clients join freely, only a member may emit to a room; others get `outcome::refused`.
@@ -151,8 +166,27 @@ public:
     {
         return stream_.peer_certificate_subject();
     }
-    [[nodiscard]] bool is_open() const noexcept { return phase_ == detail::phase::open; }
+    /// True while it takes events: from `opened` to `closed`, also while it has no connection.
+    [[nodiscard]] bool is_open() const noexcept { return takes_events(); }
+    /// True while what is emitted can be written at once.
+    [[nodiscard]] bool is_connected() const noexcept { return phase_ == detail::phase::open; }
     [[nodiscard]] session_record const& record() const noexcept { return record_; }
+    /// What became of the events published to this session.
+    [[nodiscard]] polycast::tally tally() const noexcept
+    {
+        polycast::tally t = counts_;
+        t.pending = box_.events();
+        if constexpr (C::delivery::resumes)
+            if (ledger_)
+                t.pending += ledger_->unresolved();
+        return t;
+    }
+    /// True for a session of an earlier process, which a durable log has kept.
+    [[nodiscard]] bool is_restored() const noexcept { return restored_; }
+    /// `co_await session.room_to_send()`: waits until less than half of the outbox is taken. False: the session ended.
+#if defined(__cpp_lib_coroutine)
+    [[nodiscard]] room_awaiter<session> room_to_send() noexcept { return room_awaiter<session>(*this); }
+#endif
     /// Bytes that wait to be written.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return box_.queued_bytes(); }
     [[nodiscard]] std::chrono::steady_clock::time_point opened_at() const noexcept { return opened_at_; }
@@ -162,10 +196,17 @@ public:
 
 private:
     friend shard_type;
+    friend class room_awaiter<session>;
     template <class>
     friend class detail::output;
     template <class>
     friend class detail::packing;
+    template <class>
+    friend class detail::pressure;
+    template <class>
+    friend class detail::staging;
+    template <class>
+    friend class detail::keeping;
     template <class>
     friend struct detail::opening;
     template <class>
@@ -173,6 +214,34 @@ private:
     template <class>
     friend struct detail::keepalive;
     using time_point = std::chrono::steady_clock::time_point;
+
+    /// Whether the session outlives its connection.
+    [[nodiscard]] bool is_kept() const noexcept
+    {
+        if constexpr (C::delivery::resumes)
+            return ledger_ && !ledger_->final;
+        else
+            return false;
+    }
+    [[nodiscard]] bool counts_events() const noexcept { return static_cast<bool>(ledger_); }
+    [[nodiscard]] bool takes_events() const noexcept
+    {
+        return phase_ == detail::phase::open || (phase_ > detail::phase::open && phase_ != detail::phase::dead && is_kept());
+    }
+    [[nodiscard]] bool has_connection() const noexcept
+    {
+        return phase_ != detail::phase::away && phase_ != detail::phase::dead;
+    }
+    [[nodiscard]] bool has_room() const noexcept
+    {
+        return box_.queued_bytes() <= shard_->options().max_outbox_bytes / 2 &&
+               box_.events() <= shard_->options().max_outbox_events / 2;
+    }
+    void add_waiter(detail::room_waiter& w) noexcept
+    {
+        w.next = waiting_;
+        waiting_ = &w;
+    }
 
     shard_type* shard_;
     polycast::handle handle_;
@@ -188,15 +257,24 @@ private:
     bool ping_pending_ = false;
     bool counted_ = false;         ///< in the directory
     bool admitted_ = false;        ///< `opened` was called: `closed` is owed
+    bool held_ = false;            ///< the lanes wait for the connection that will resume the session
+    bool ended_ = false;           ///< it takes no more events; `closed` has been or will be called
+    bool restored_ = false;        ///< by a durable log
+    bool unknown_ = false;         ///< what its `$open` wants to resume is not here
+    std::uint8_t connection_ = 0;  ///< changes with it: completions of the one before are not for this one
     std::uint8_t misses_ = 0;
     close_code close_code_ = close_code::normal;
     stream stream_;
     outbox box_{};
     assembler<role::server> assembler_{};
     [[no_unique_address]] detail::context_of<typename C::compression> context_{};  ///< of `deflate<dedicated>`
+    std::unique_ptr<close_info> parting_{};  ///< how the connection of a kept session is ending
     std::unique_ptr<std::string> head_{};  ///< of the request, while incomplete; then the reason of our close
     std::string user_{};
+    [[no_unique_address]] detail::ledger_of<typename C::delivery> ledger_{};
+    detail::room_waiter* waiting_ = nullptr;
     session_record record_{};
+    polycast::tally counts_{};
     time_point opened_at_{};
     time_point active_at_{};
     time_point ping_at_{};                          ///< of the pending ping, or of the next

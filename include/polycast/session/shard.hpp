@@ -1,5 +1,6 @@
 #pragma once
 
+#include <polycast/delivery/journal.hpp>
 #include <polycast/detail/byte_buffer.hpp>
 #include <polycast/detail/slot_map.hpp>
 #include <polycast/event/control.hpp>
@@ -8,6 +9,7 @@
 #include <polycast/session/inbound.hpp>
 #include <polycast/session/intake.hpp>
 #include <polycast/session/keepalive.hpp>
+#include <polycast/session/keeping.hpp>
 #include <polycast/session/opening.hpp>
 #include <polycast/session/options.hpp>
 #include <polycast/session/output.hpp>
@@ -17,6 +19,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -41,10 +44,12 @@ public:
     using observer = typename C::observer;
     using time_point = std::chrono::steady_clock::time_point;
     static constexpr std::chrono::milliseconds window_delay = C::batching::window_delay;
+    using journal_type = session_journal<typename C::delivery>;
+    static constexpr bool durable = journal_type::durable;
 
     shard(std::uint32_t index, transport_type const& t, server_options const& options, App& app,
-          std::shared_ptr<port_type> const& shared, std::string_view epoch)
-        : index_(index), options_(options), app_(app), port_(shared), epoch_(epoch), loop_(t)
+          std::shared_ptr<port_type> const& shared, std::string_view epoch, typename journal_type::database& log)
+        : index_(index), options_(options), app_(app), port_(shared), epoch_(epoch), loop_(t), journal_(log)
     {
         static_cast<void>(read_buffer_.prepare(options.read_buffer_bytes));
     }
@@ -67,7 +72,7 @@ public:
         acceptor_.listen({options_.address, port}, {.share_port = shares}, ec);
         if (ec)
             return;
-        swept_at_ = now_ = loop_.now();
+        swept_at_ = now_ = began_at_ = loop_.now();
         port_->mailboxes[index_].open(notifier_, options_.max_mailbox_emissions, options_.max_mailbox_bytes);
         notifier_.wait(step{this, &shard::mail_came});
         accept();
@@ -88,10 +93,17 @@ public:
             if (s.phase_ == phase::open || s.phase_ == phase::greeting) {
                 s.due_ = all_lanes;
                 out_.flush(s);  // the goodbye's lane overtakes what is still queued
+                if (s.phase_ == phase::dead || s.phase_ == phase::away)
+                    return finish(s, {close_code::going_away, "the server is stopping", false});
                 inbound<shard>::say_goodbye(*this, s);
+                close_for_good(s);
                 close(s, close_code::going_away, "the server is stopping");
             } else if (s.phase_ == phase::handshake) {
                 kill(s);
+            } else if (s.phase_ == phase::away) {
+                finish(s, {close_code::going_away, "the server is stopping", false});
+            } else {
+                close_for_good(s);
             }
         });
         want_turn();
@@ -99,8 +111,9 @@ public:
     /// When the loop has ended: whoever is left is gone.
     void abandon()
     {
+        draining_ = true;
         take_mail();
-        sessions_.for_each([this](session_type& s, auto) { kill(s); });
+        sessions_.for_each([this](session_type& s, auto) { finish(s, {close_code::abnormal, "the server has ended", false}); });
         run_turn();
         observer_.count(metric::gone, port_->mailboxes[index_].close());
     }
@@ -110,7 +123,7 @@ public:
     template <class Event>
     outcome emit_to(session_type& s, Event const& event, envelope_head head = {})
     {
-        if (s.phase_ != phase::open)
+        if (event_control<Event> ? s.phase_ != phase::open : !s.takes_events())
             return outcome::gone;
         take_mail();  // what other emitters sent before this arrives before this
         if (!event_control<Event>)
@@ -119,7 +132,7 @@ public:
     }
     outcome send_to(session_type& s, std::string_view payload, opcode op)
     {
-        if (s.phase_ != phase::open)
+        if (!s.takes_events())
             return outcome::gone;
         if (!is_data(op))
             return outcome::refused;
@@ -134,10 +147,34 @@ public:
     {
         return s.user_.empty() ? scoped_emitter<C>(port_, s.handle_) : scoped_emitter<C>(port_, s.user_);
     }
-    /// Closes behind what is queued; waits for the peer's close frame, with a deadline.
+    bool join(session_type& s, std::string_view room)
+    {
+        if (!rooms_.join(s, room))
+            return false;
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_)
+                journal_.joined(*s.ledger_, room);
+        return true;
+    }
+    bool leave(session_type& s, std::string_view room)
+    {
+        if (!rooms_.leave(s, room))
+            return false;
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_)
+                journal_.left(*s.ledger_, room);
+        return true;
+    }
+    /// Closes behind what is queued; waits for the peer's close frame, with a deadline. A session that is kept ends by a
+    /// code that does not invite its client back.
     void close(session_type& s, close_code code, std::string_view reason)
     {
         take_mail();  // what was emitted before goes out before
+        if (!invites_reconnect(code)) {
+            if (s.phase_ == phase::away)
+                return finish(s, {code, std::string(reason), false});
+            close_for_good(s);
+        }
         if (s.phase_ != phase::open && s.phase_ != phase::greeting)
             return;
         owe_close(s, code, reason);
@@ -165,6 +202,13 @@ public:
     [[nodiscard]] server_options const& options() const noexcept { return options_; }
     [[nodiscard]] App& app() noexcept { return app_; }
     [[nodiscard]] typename C::guard const& guard() const noexcept { return guard_; }
+    [[nodiscard]] keeping<shard>& keeps() noexcept { return keeping_; }
+    [[nodiscard]] journal_type& journal() noexcept { return journal_; }
+    /// Since the shard began; how logs tell the age of their entries.
+    [[nodiscard]] std::uint32_t seconds() const noexcept
+    {
+        return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now_ - began_at_).count());
+    }
     [[nodiscard]] typename C::compression const& codec() const noexcept { return port_->codec; }
     [[nodiscard]] byte_buffer& unpacked() noexcept { return unpacked_; }
     [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
@@ -195,17 +239,77 @@ public:
         s.phase_ = p;
         s.deadline_ = loop_.now() + limit;  // a handler may have run for long since the tick
     }
-    /// The session is open: `closed` is owed.
-    void admitted(session_type& s)
+    /// The session is open: `closed` is owed. Returns what has waited for it.
+    std::deque<offline_event> admitted(session_type& s)
     {
         s.admitted_ = true;
         ++open_;
         port_->profiles.raise(s.profile_);
         port_->alive[index_].set(s.handle_.slot, s.handle_.generation);
-        if (!s.user_.empty())
-            users_.join(s, s.user_);
         observer_.count(metric::opened, 1);
+        if (s.user_.empty())
+            return {};
+        users_.join(s, s.user_);
+        return port_->users.enter(s.user_, index_);
     }
+    session_type& emplace(typename transport_type::stream&& connection)
+    {
+        return sessions_.emplace(*this, std::move(connection));
+    }
+
+    // What becomes of the events of a session.
+
+    /// It waits in a lane.
+    void accepted([[maybe_unused]] session_type& s, [[maybe_unused]] frame_node& node, [[maybe_unused]] urgency const& u)
+    {
+        if constexpr (durable)
+            if (s.ledger_ && u.event) {
+                journal_.accepted(*s.ledger_, node, u.lane);
+                want_turn();
+            }
+    }
+    /// It left its lane without a number.
+    void forgotten([[maybe_unused]] session_type& s, [[maybe_unused]] frame_node const& node)
+    {
+        if constexpr (durable)
+            if (s.ledger_ && node.events != 0)
+                journal_.removed(*s.ledger_, node);
+    }
+    void bound_log([[maybe_unused]] session_type& s)
+    {
+        if constexpr (C::delivery::resumes)
+            keeping_.bound_log(s);
+    }
+    /// The application is told at the end of the turn.
+    void report([[maybe_unused]] session_type& s, [[maybe_unused]] drop const& d)
+    {
+        if constexpr (has_dropped<App, session_type>) {
+            if (!drops_.empty() && drops_.back().of == s.handle_ && drops_.back().what.why == d.why &&
+                (d.from == 0 || drops_.back().what.to + 1 == d.from)) {
+                drops_.back().what.events += d.events;
+                drops_.back().what.to = d.to;
+            } else {
+                drops_.push_back({s.handle_, d});
+            }
+            want_turn();
+        }
+    }
+    /// There is room again for who waits for it.
+    void wake(session_type& s)
+    {
+        woken_.push_back(s.handle_);
+        want_turn();
+    }
+    /// What sessions were told is on the disk, where there is one.
+    void commit()
+    {
+        if constexpr (durable)
+            if (std::error_code const ec = journal_.commit()) {
+                observer_.count(metric::log_failures, 1);
+                log_failure_ = ec;
+            }
+    }
+
     /// The peer broke a rule, or cannot be served: it is told with a close frame, and nothing else is sent.
     void fail(session_type& s, close_code code, std::string_view reason)
     {
@@ -213,7 +317,10 @@ public:
         if (s.phase_ == phase::dead)
             return;
         ended(s, {code, std::string(reason), false});
-        out_.drop(s);
+        if (s.is_kept())
+            s.held_ = true;
+        else
+            out_.drop(s);
         owe_close(s, code, reason);
         drain_out(s);
     }
@@ -223,6 +330,8 @@ public:
         out_.end_direct(s);
         if (s.phase_ == phase::dead)
             return;
+        if (code == close_code::normal)
+            close_for_good(s);  // the client is done
         ended(s, {code.value_or(close_code::no_status), std::string(reason), true});
         // RFC 6455 §5.5.1: "the endpoint typically echos the status code it received."
         owe_close(s, code.value_or(close_code::no_status), {});
@@ -235,12 +344,35 @@ public:
         s.due_ = all_lanes;
         out_.mark_dirty(s);
     }
-    /// The connection is lost, or has ended in full.
-    void kill(session_type& s)
+    /// The session ends now, whatever it was doing.
+    void finish(session_type& s, close_info info)
     {
         if (s.phase_ == phase::dead)
             return;
-        ended(s, {close_code::abnormal, "the connection was lost", true});
+        if constexpr (C::delivery::resumes)
+            if (s.phase_ == phase::away)
+                keeping_.forget(s);
+        close_for_good(s);
+        ended(s, std::move(info));
+        kill(s);
+    }
+    /// The session ends with its connection.
+    static void close_for_good([[maybe_unused]] session_type& s) noexcept
+    {
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_)
+                s.ledger_->final = true;
+    }
+    /// The connection is lost, or has ended in full.
+    void kill(session_type& s)
+    {
+        if (s.phase_ == phase::dead || (s.phase_ == phase::away && s.is_kept()))
+            return;
+        close_info info{close_code::abnormal, "the connection was lost", true};
+        if constexpr (C::delivery::resumes)
+            if (s.is_kept() && s.admitted_)
+                return keeping_.lost(s, std::move(info));
+        ended(s, std::move(info));
         s.phase_ = phase::dead;
         s.stream_.close();
         out_.drop(s);
@@ -262,10 +394,10 @@ public:
         }
         read_on(s);
     }
-    void writable(handle h, std::error_code ec)
+    void writable(handle h, std::uint8_t connection, std::error_code ec)
     {
         session_type* const s = find(h);
-        if (s == nullptr)
+        if (s == nullptr || s->connection_ != connection)
             return;
         turn_scope const scope(*this);
         s->blocked_ = false;
@@ -309,7 +441,11 @@ public:
         shard* on;
         handle of;
         bool for_writing;
-        void operator()(std::error_code ec) const { for_writing ? on->writable(of, ec) : on->readable(of, ec); }
+        std::uint8_t connection;  ///< of the session: a later one has waits of its own
+        void operator()(std::error_code ec) const
+        {
+            for_writing ? on->writable(of, connection, ec) : on->readable(of, connection, ec);
+        }
     };
 
     /// What the loop is to do next: one type for all, for the same reason.
@@ -347,19 +483,10 @@ private:
             accept();
         });
     }
-    void read_on(session_type& s)
-    {
-        // A peer that does not take what it asked for is not asked for more.
-        if (s.phase_ == phase::dead || s.phase_ == phase::draining || s.reading_ ||
-            s.box_.queued_bytes() > options_.max_outbox_bytes / 2)
-            return;
-        s.reading_ = true;
-        s.stream_.wait_readable(ready{this, s.handle_, false});
-    }
-    void readable(handle h, std::error_code ec)
+    void readable(handle h, std::uint8_t connection, std::error_code ec)
     {
         session_type* const s = find(h);
-        if (s == nullptr)
+        if (s == nullptr || s->connection_ != connection)
             return;
         turn_scope const scope(*this);
         s->reading_ = false;
@@ -378,8 +505,24 @@ private:
             out_.begin_direct(*s);
             receive(*s, {read_buffer_.data(), count});
             out_.end_direct(*s);
+            if constexpr (C::delivery::resumes)
+                if (s->phase_ == phase::moving)
+                    return depart(*s, {read_buffer_.data() + count - s->assembler_.rest_bytes(), s->assembler_.rest_bytes()});
         }
         read_on(*s);
+    }
+    /// The connection of `s` resumes another session. `rest`: what was read and not looked at.
+    void depart(session_type& s, std::string_view rest)
+    {
+        if (!keeping_.depart(s, rest)) {
+            s.phase_ = phase::open;
+            return close(s, close_code::migrate, "come again");
+        }
+        s.counted_ = false;  // the connection is, where it is now
+        s.phase_ = phase::dead;
+        out_.drop(s);
+        dead_.push_back(s.handle_);
+        want_turn();
     }
     void receive(session_type& s, std::span<char> bytes)
     {
@@ -387,6 +530,13 @@ private:
             bytes = opening<shard>::receive(*this, s, bytes);
         if (bytes.empty() || s.phase_ < phase::greeting || s.phase_ > phase::closing)
             return;
+        feed(s, bytes);
+    }
+
+public:
+    /// Frames.
+    void feed(session_type& s, std::span<char> bytes)
+    {
         inbound<shard> sink{*this, s};
         message_limits const limits{options_.max_message_bytes,
                                     options_.max_frame_bytes != 0 ? options_.max_frame_bytes : options_.max_message_bytes,
@@ -394,7 +544,17 @@ private:
         if (std::error_code const ec = s.assembler_.consume(bytes, limits, sink))
             fail(s, close_code_for(ec), ec.message());
     }
+    void read_on(session_type& s)
+    {
+        // A peer that does not take what it asked for is not asked for more.
+        if (!s.has_connection() || s.phase_ == phase::draining || s.phase_ == phase::moving || s.reading_ ||
+            s.box_.queued_bytes() > options_.max_outbox_bytes / 2)
+            return;
+        s.reading_ = true;
+        s.stream_.wait_readable(ready{this, s.handle_, false, s.connection_});
+    }
 
+private:
     /// A close frame follows behind everything that is queued, once.
     void owe_close(session_type& s, close_code code, std::string_view reason)
     {
@@ -407,9 +567,21 @@ private:
     /// Once for each session that was counted: from now on it receives nothing; if it was opened, `closed` follows.
     void ended(session_type& s, close_info info)
     {
-        if (!std::exchange(s.counted_, false))
+        if (s.is_kept() && s.admitted_) {
+            if (!s.parting_)
+                s.parting_ = std::make_unique<close_info>(std::move(info));
+            return;
+        }
+        if (std::exchange(s.counted_, false))
+            port_->users.release(s.user_);
+        else if (!s.admitted_ || s.ended_)
+            return;
+        if (std::exchange(s.ended_, true))
             return;
         port_->alive[index_].set(s.handle_.slot, 0);
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_)
+                port_->users.forget(s.ledger_->name);
         ended_.push_back({s.handle_, std::move(info)});
         want_turn();
     }
@@ -424,6 +596,9 @@ private:
             farewell(*find(e.of), e.info);
         }
         ended_.clear();
+        keeping_.end_turn();
+        tell();
+        commit();
         for (handle const h : dead_)
             sessions_.erase({h.slot, h.generation});
         dead_.clear();
@@ -432,20 +607,53 @@ private:
     }
     void farewell(session_type& s, close_info const& info)
     {
-        port_->users.release(s.user_, index_);
         if (!s.admitted_)
             return;
         --open_;
         group_registry<session_type>::leave_all(s);
+        if (!s.user_.empty())
+            port_->users.leave(s.user_, index_);
         port_->profiles.lower(s.profile_);
         observer_.count(metric::closed, 1);
+        resume_waiters(s, false);
         if constexpr (has_closed<App, session_type>)
             guarded([&] { app_.closed(s, info); });
+    }
+    /// What the application is told of what happened in this turn.
+    void tell()
+    {
+        for (std::size_t i = 0; i < drops_.size(); ++i) {
+            [[maybe_unused]] lost const d = drops_[i];
+            if constexpr (has_dropped<App, session_type>)
+                if (session_type* const s = find(d.of))
+                    guarded([&] { app_.dropped(*s, d.what); });
+        }
+        drops_.clear();
+        for (std::size_t i = 0; i < woken_.size(); ++i)
+            if (session_type* const s = find(woken_[i]))
+                resume_waiters(*s, true);
+        woken_.clear();
+        if (auto const ec = std::exchange(log_failure_, {}))
+            if constexpr (has_log_failed<App>)
+                guarded([&] { app_.log_failed(ec); });
+    }
+    /// Whoever waits for room goes on, and may wait again.
+    static void resume_waiters(session_type& s, bool open)
+    {
+        for (auto* w = std::exchange(s.waiting_, nullptr); w != nullptr;) {
+            auto* const next = w->next;  // the waiter goes with its coroutine
+            w->open = open;
+            w->go_on();
+            w = next;
+        }
     }
     void mail_came()
     {
         turn_scope const scope(*this);
         notifier_.wait(step{this, &shard::mail_came});
+        if constexpr (C::delivery::resumes)
+            for (auto& a : port_->doors[index_].take())
+                keeping_.arrive(std::move(a));
     }
     void tick()
     {
@@ -476,6 +684,8 @@ private:
     [[no_unique_address]] observer observer_{};
     [[no_unique_address]] typename C::guard guard_{};
     output<shard> out_{*this};
+    [[no_unique_address]] keeping<shard> keeping_{*this};
+    [[no_unique_address]] journal_type journal_;
     byte_buffer read_buffer_;
     byte_buffer unpacked_;
 
@@ -483,11 +693,19 @@ private:
         handle of;
         close_info info;
     };
+    struct lost {
+        handle of;
+        drop what;
+    };
     std::vector<end> ended_;
+    std::vector<lost> drops_;
+    std::vector<handle> woken_;
+    std::error_code log_failure_{};
     std::vector<handle> dead_;
     intake<shard> intake_;
     std::size_t open_ = 0;     ///< sessions that were opened and not yet seen off
     time_point now_{};
+    time_point began_at_{};
     time_point swept_at_{};
     bool turn_wanted_ = false;
     bool draining_ = false;

@@ -42,6 +42,7 @@ public:
         if (first_ != next_.size())
             arm(shard);
     }
+    [[nodiscard]] static bool is_open(window_serials const& of, lane l) noexcept { return of[static_cast<std::size_t>(l)] != 0; }
     /// The window was closed by count.
     static void forget(window_serials& of, lane l) noexcept { of[static_cast<std::size_t>(l)] = 0; }
     [[nodiscard]] static bool matches(window_serials const& of, lane l, std::uint32_t serial) noexcept

@@ -111,6 +111,14 @@ concept has_connector = requires(typename T::connector& c, endpoint const& to) {
 };
 
 template <class T>
+concept moves_between_loops = requires(typename T::stream& s, typename T::loop& l) {
+    { s.can_leave() } -> std::same_as<bool>;
+    { s.leave() } -> std::same_as<typename T::transit>;
+    requires std::constructible_from<typename T::stream, typename T::loop&>;
+    requires std::constructible_from<typename T::stream, typename T::loop&, typename T::transit&&>;
+};
+
+template <class T>
 concept says_whether_it_is_secure = requires { requires std::same_as<decltype(T::secure), bool const>; };
 template <class T>
 concept secures_what_it_promises = !T::secure || requires(typename T::stream& s, std::string_view server_name) {
@@ -141,6 +149,9 @@ concept secures_what_it_promises = !T::secure || requires(typename T::stream& s,
 /// | `stream.shutdown_send()`       | the peer reads end of stream after what was written                              |
 /// | `stream.secure(name)`          | client, once, where `T::secure`: encrypts from here on, to a server proven `name` |
 /// | `stream.peer_certificate_subject()` | where `T::secure`: whom the peer has proven to be, or empty                  |
+/// | `stream.leave()`               | where nothing waits and `stream.can_leave()`: a `T::transit`, of no loop         |
+/// | `stream(loop, transit)`        | takes it up on another loop, on its thread                                       |
+/// | `stream(loop)`                 | a closed one                                                                     |
 /// | `stream.close()`               | ends both ways; pending waits complete with an error; may be repeated            |
 /// | `timer.start(d, h)`            | `h()` after `d`; starting again or `cancel()` forgets the earlier `h`             |
 /// | `notifier.notify()`            | from any thread: `h()` of `notifier.wait(h)` runs on the loop; calls may merge    |
@@ -160,7 +171,7 @@ concept transport_policy =
     policy_on<T, transport_axis> && std::copy_constructible<T> && transport::tells_calendar_time<T> &&
     transport::stream<typename T::stream> && transport::says_whether_it_is_secure<T> && transport::secures_what_it_promises<T> &&
     transport::runs_handlers<typename T::loop> && transport::tells_time_and_chance<typename T::loop> &&
-    transport::has_timer<T> && transport::has_notifier<T> && transport::has_acceptor<T> && transport::has_connector<T>;
+    transport::moves_between_loops<T> && transport::has_timer<T> && transport::has_notifier<T> && transport::has_acceptor<T> && transport::has_connector<T>;
 
 namespace transport {
 /// True for a transport whose addresses are paths of Unix sockets.

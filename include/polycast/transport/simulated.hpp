@@ -32,6 +32,7 @@ public:
 
     class loop;
     class stream;
+    class transit;
     class timer;
     class notifier;
     class acceptor;
@@ -77,11 +78,13 @@ private:
 class simulated::stream {
 public:
     stream() noexcept = default;  ///< closed
+    explicit stream(loop&) noexcept {}
     stream(simulated_network& network, std::uint64_t connection, simulated_side side)
         : network_(&network), connection_(connection), loop_(network.loop_of(connection, side)), side_(side),
           open_(true)
     {
     }
+    stream(loop& on, transit&& from) noexcept;
     stream(stream&& other) noexcept { swap(other); }
     stream& operator=(stream&& other) noexcept
     {
@@ -136,6 +139,8 @@ public:
             network_->close(connection_, side_);
     }
     [[nodiscard]] bool is_open() const noexcept { return open_; }
+    [[nodiscard]] static constexpr bool can_leave() noexcept { return true; }
+    [[nodiscard]] transit leave() noexcept;
     [[nodiscard]] std::string peer_address() const
     {
         return open_ ? network_->peer_address(connection_, side_) : std::string();
@@ -163,6 +168,28 @@ private:
     simulated_side side_ = simulated_side::client;
     bool open_ = false;
 };
+
+/// A connection on its way from one loop to another.
+class simulated::transit {
+public:
+    explicit transit(stream&& s) noexcept : stream_(std::move(s)) {}
+
+private:
+    friend stream;
+    stream stream_;
+};
+
+inline simulated::transit simulated::stream::leave() noexcept
+{
+    return transit(std::move(*this));
+}
+inline simulated::stream::stream(loop& on, transit&& from) noexcept
+{
+    swap(from.stream_);
+    loop_ = on.id();
+    if (open_)
+        network_->move(connection_, side_, loop_);
+}
 
 class simulated::timer {
 public:

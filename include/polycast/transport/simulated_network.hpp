@@ -80,6 +80,12 @@ public:
     void wait_writable(std::uint64_t id, simulated_side side, simulated_task task);
     void shutdown_send(std::uint64_t id, simulated_side side);
     void close(std::uint64_t id, simulated_side side);
+    /// From now on its waits complete on `loop`.
+    void move(std::uint64_t id, simulated_side side, std::uint32_t loop)
+    {
+        if (end* const e = find_open(id, side))
+            e->loop = loop;
+    }
     [[nodiscard]] std::uint32_t loop_of(std::uint64_t id, simulated_side side) const
     {
         auto const it = connections_.find(id);

@@ -119,8 +119,26 @@ struct tcp {
         bool launched_ = false;
     };
 
+    /// A connection on its way from one loop to another.
+    class transit {
+    public:
+        explicit transit(int descriptor) noexcept : descriptor_(descriptor) {}
+        transit(transit&& other) noexcept : descriptor_(other.take()) {}
+        ~transit()
+        {
+            if (descriptor_ >= 0)
+                ::close(descriptor_);
+        }
+        [[nodiscard]] int take() noexcept { return std::exchange(descriptor_, -1); }
+
+    private:
+        int descriptor_;
+    };
+
     class stream {
     public:
+        explicit stream(loop& on) : socket_(on.context().get_executor()) {}  ///< closed
+        stream(loop& on, transit&& from) : stream(socket(on.context().get_executor(), protocol::v4(), from.take())) {}
         explicit stream(socket&& connected) noexcept : socket_(std::move(connected))
         {
             std::error_code ignored;
@@ -171,6 +189,12 @@ struct tcp {
             socket_.close(ignored);
         }
         [[nodiscard]] bool is_open() const noexcept { return socket_.is_open(); }
+        [[nodiscard]] static constexpr bool can_leave() noexcept { return true; }
+        [[nodiscard]] transit leave()
+        {
+            std::error_code ignored;
+            return transit(socket_.release(ignored));
+        }
 
         // For a transport on top of this one.
         [[nodiscard]] int native_handle() { return socket_.native_handle(); }

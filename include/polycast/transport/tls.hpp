@@ -65,6 +65,7 @@ public:
         std::shared_ptr<detail::tls_shared> shared_;
     };
     class stream;
+    class transit;
     class acceptor;
     class connector;
 
@@ -75,6 +76,8 @@ private:
 /// One end of a connection. An accepted one is TLS from its first byte; a client's is clear until `secure`.
 class tls::stream {
 public:
+    explicit stream(loop& on);  ///< closed
+    stream(loop& on, transit&& from);
     stream(stream&&) noexcept = default;
     stream& operator=(stream&& other) noexcept
     {
@@ -173,6 +176,12 @@ public:
         state_->tcp.close();
     }
     [[nodiscard]] bool is_open() const noexcept { return state_ && state_->tcp.is_open(); }
+    /// Not while what it has accepted is still to be sent.
+    [[nodiscard]] bool can_leave() const noexcept
+    {
+        return !state_->sending && (!state_->engine || (!state_->engine->opening() && !state_->engine->unsent()));
+    }
+    [[nodiscard]] transit leave();
     [[nodiscard]] std::string peer_address() const { return state_->tcp.peer_address(); }
 
     /// Who the peer has proven to be: the subject of its certificate as RFC 2253 writes it, such as `CN=ada,O=Engine`.
@@ -214,6 +223,7 @@ public:
 
 private:
     friend acceptor;
+    friend transit;
     friend connector;
 
     /// Stays where it is: OpenSSL and what waits point to it.
@@ -275,6 +285,28 @@ private:
 
     std::shared_ptr<state> state_;
 };
+
+class tls::transit {
+public:
+    transit(transit&&) noexcept = default;
+
+private:
+    friend stream;
+    transit(std::shared_ptr<stream::state>&& s, tcp::transit&& t) : state_(std::move(s)), tcp_(std::move(t)) {}
+    std::shared_ptr<stream::state> state_;
+    tcp::transit tcp_;
+};
+
+inline tls::transit tls::stream::leave()
+{
+    auto tcp = state_->tcp.leave();
+    return {std::move(state_), std::move(tcp)};
+}
+inline tls::stream::stream(loop& on) : stream(tcp::stream(on), on.shared_) {}
+inline tls::stream::stream(loop& on, transit&& from) : state_(std::move(from.state_))
+{
+    state_->tcp = tcp::stream(on, std::move(from.tcp_));
+}
 
 class tls::acceptor {
 public:

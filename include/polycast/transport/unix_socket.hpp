@@ -55,11 +55,17 @@ public:
         std::shared_ptr<detail::unix_listeners> shared_;
     };
 
+    using transit = tcp::transit;
+
     /// A descriptor is read, written and waited on as TCP's is.
     class stream : private tcp::stream {
     public:
+        explicit stream(loop& on) : tcp::stream(on), descriptor_(-1) {}
+        stream(loop& on, transit&& from) : tcp::stream(on, std::move(from)), descriptor_(native_handle()) {}
+        using tcp::stream::can_leave;
         using tcp::stream::close;
         using tcp::stream::is_open;
+        using tcp::stream::leave;
         using tcp::stream::native_handle;
         using tcp::stream::read_some;
         using tcp::stream::shutdown_send;

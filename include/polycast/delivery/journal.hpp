@@ -1,0 +1,76 @@
+#pragma once
+
+#include <polycast/delivery/ledger.hpp>
+#include <polycast/outbox/lane.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <system_error>
+
+namespace polycast::inline v0::detail {
+
+/// What a shard tells the log of its sessions. For a log in memory, the ledgers are all there is.
+template <class Delivery>
+class session_journal {
+public:
+    static constexpr bool durable = false;
+    struct database {
+        template <class... Arguments>
+        explicit database(Arguments const&...) noexcept
+        {
+        }
+    };
+
+    explicit session_journal(database&) noexcept {}
+    static void opened(ledger const&, std::string_view) noexcept {}
+    static void ended(ledger const&) noexcept {}
+    static void accepted(ledger&, frame_node&, lane) noexcept {}
+    static void numbered(ledger const&, frame_node const&) noexcept {}
+    static void removed(ledger const&, frame_node const&) noexcept {}
+    static void skipped(ledger const&, std::uint64_t, std::uint64_t, loss) noexcept {}
+    static void trimmed(ledger const&, std::uint64_t, bool) noexcept {}
+    static void joined(ledger const&, std::string_view) noexcept {}
+    static void left(ledger const&, std::string_view) noexcept {}
+    static void requested(ledger const&, std::string_view, std::string_view, std::size_t) noexcept {}
+    static std::error_code commit() noexcept { return {}; }
+};
+
+/// The same in words that a durable log understands: `Log::journal`.
+template <class Delivery>
+    requires(Delivery::resumes && Delivery::log::durable)
+class session_journal<Delivery> {
+public:
+    static constexpr bool durable = true;
+    using database = typename Delivery::log::database;
+
+    explicit session_journal(database& in) : journal_(in) {}
+    void opened(ledger const& l, std::string_view user) { journal_.opened(l.id, l.name, user); }
+    void ended(ledger const& l) { journal_.ended(l.id); }
+    void accepted(ledger& l, frame_node& node, lane in)
+    {
+        node.entry = l.next_entry++;
+        journal_.accepted(l.id, node.entry, node.frame, in, node.critical);
+    }
+    void numbered(ledger const& l, frame_node const& node) { journal_.numbered(l.id, node.entry, l.count()); }
+    void removed(ledger const& l, frame_node const& node) { journal_.removed(l.id, node.entry); }
+    void skipped(ledger const& l, std::uint64_t from, std::uint64_t to, loss why)
+    {
+        journal_.skipped(l.id, from, to, to_string(why));
+    }
+    void trimmed(ledger const& l, std::uint64_t up_to, bool acknowledged) { journal_.trimmed(l.id, up_to, acknowledged); }
+    void joined(ledger const& l, std::string_view room) { journal_.joined(l.id, room); }
+    void left(ledger const& l, std::string_view room) { journal_.left(l.id, room); }
+    void requested(ledger const& l, std::string_view id, std::string_view answer, std::size_t keep)
+    {
+        journal_.requested(l.id, id, answer, keep);
+    }
+    /// What was told so far is on the disk when this returns without an error.
+    [[nodiscard]] std::error_code commit() { return journal_.pending() ? journal_.commit() : std::error_code(); }
+    [[nodiscard]] typename Delivery::log::journal& log() noexcept { return journal_; }
+
+private:
+    typename Delivery::log::journal journal_;
+};
+
+}  // namespace polycast::inline v0::detail

@@ -1,0 +1,194 @@
+#pragma once
+
+#include <polycast/detail/string_map.hpp>
+#include <polycast/outbox/frame_queue.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace polycast::inline v0 {
+
+/// Why numbers of a session stand for no event any more, as `$gap` says it (WIRE).
+enum class loss : std::uint8_t {
+    evicted,    ///< a cap of bytes or events
+    expired,    ///< older than the log keeps
+    restarted,  ///< the server's memory was lost
+};
+[[nodiscard]] constexpr std::string_view to_string(loss l) noexcept
+{
+    return l == loss::evicted ? "evicted" : l == loss::expired ? "expired" : "restarted";
+}
+
+namespace detail {
+
+/// The reliable side of a session: which numbers were given, which are acknowledged, and the log of what lies between.
+/// A number is given when an event's place on the wire is final; numbers begin at 1. Does no I/O and has no clock; nodes
+/// belong to the shard's pool. An entry of the log is an event, or a gap: numbers that were given to events that nobody
+/// will see.
+class ledger {
+public:
+    ledger(std::uint64_t id_, std::string name_) : id(id_), name(std::move(name_)) {}
+    ledger(ledger const&) = delete;
+
+    std::uint64_t const id;
+    std::string const name;  ///< a capability: who knows it, and is the same user, may resume the session
+
+    [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+    [[nodiscard]] std::uint64_t acknowledged() const noexcept { return acknowledged_; }
+    /// The number of the log's first entry.
+    [[nodiscard]] std::uint64_t first() const noexcept { return first_; }
+    [[nodiscard]] std::size_t log_bytes() const noexcept { return log_bytes_; }
+    /// Events with a number of which it is not known whether the client has them.
+    [[nodiscard]] std::uint64_t unresolved() const noexcept { return logged_ + evicted_; }
+    [[nodiscard]] frame_node const* oldest() const noexcept { return log_.front(); }
+
+    /// An event takes the next number. `stamp` is the time, in the caller's unit.
+    void append(frame_node* node, std::uint32_t stamp) noexcept
+    {
+        node->stamp = stamp;
+        node->events = 1;
+        log_bytes_ += node->frame->wire_bytes();
+        log_.push_back(node);
+        ++count_;
+        ++logged_;
+    }
+    /// `numbers` are given to events that were dropped.
+    void skip(node_pool& pool, std::uint64_t numbers, loss why, std::uint32_t stamp)
+    {
+        count_ += numbers;
+        if (frame_node* const last = log_.back(); last != nullptr && !last->frame && last->why == static_cast<std::uint8_t>(why)) {
+            last->events += static_cast<std::uint32_t>(numbers);
+            return;
+        }
+        frame_node* const gap = pool.take({});
+        gap->events = static_cast<std::uint32_t>(numbers);
+        gap->why = static_cast<std::uint8_t>(why);
+        gap->stamp = stamp;
+        log_.push_back(gap);
+    }
+    /// The client has everything up to `number`. Returns how many events became delivered by that. Older news is none.
+    std::uint64_t acknowledge(std::uint64_t number, node_pool& pool) noexcept
+    {
+        if (number <= acknowledged_ || number > count_)
+            return 0;
+        std::uint64_t delivered = number + 1 >= first_ ? evicted_ : smaller(number - acknowledged_, evicted_);
+        evicted_ -= delivered;
+        acknowledged_ = number;
+        while (!log_.empty() && first_ + log_.front()->events - 1 <= number)
+            delivered += drop_oldest(pool);
+        if (!log_.empty() && first_ <= number) {  // a gap that is known in part
+            log_.front()->events -= static_cast<std::uint32_t>(number + 1 - first_);
+            first_ = number + 1;
+        }
+        return delivered;
+    }
+    /// Forgets the oldest entry. Whether the client has it shows when it resumes. Returns its last number.
+    std::uint64_t evict(node_pool& pool) noexcept
+    {
+        evicted_ += drop_oldest(pool);
+        return first_ - 1;
+    }
+    /// The client resumes and has everything up to `number`, acknowledged before: what was evicted behind that is lost.
+    /// Returns how many events.
+    [[nodiscard]] std::uint64_t settle_evicted() noexcept { return std::exchange(evicted_, 0); }
+
+    /// `f(number, node)` for each entry, in order; `number` is its first.
+    template <class F>
+    void for_each(F f) const
+    {
+        std::uint64_t number = first_;
+        for (frame_node* n = log_.front(); n != nullptr; n = n->next) {
+            f(number, *n);
+            number += n->events;
+        }
+    }
+    void clear(node_pool& pool) noexcept
+    {
+        while (!log_.empty())
+            drop_oldest(pool);
+        evicted_ = 0;
+    }
+    /// As a durable log remembers it; before anything else.
+    void restore(std::uint64_t acknowledged) noexcept
+    {
+        count_ = acknowledged_ = acknowledged;
+        first_ = acknowledged + 1;
+    }
+    /// Numbers up to `count` were given; those behind the last entry have none.
+    void restore_lost(std::uint64_t count, node_pool& pool)
+    {
+        if (count > count_)
+            skip(pool, count - count_, loss::restarted, 0);
+    }
+
+    // --- requests of the client that have run ----------------------------------------------------------------------
+
+    /// The answer to request `id`, if it has run: a null reference inside if it was an event, which the log has.
+    [[nodiscard]] frame_ref const* answered(std::string_view id_json) const
+    {
+        auto const at = answers_.find(id_json);
+        return at == answers_.end() ? nullptr : &at->second;
+    }
+    /// Remembers an answer; of more than `keep` the oldest is forgotten.
+    void answer(std::string_view id_json, frame_ref frame, std::size_t keep)
+    {
+        auto const [at, created] = answers_.try_emplace(std::string(id_json), std::move(frame));
+        if (!created)
+            return;
+        order_.push_back(at->first);
+        while (order_.size() > keep) {
+            answers_.erase(answers_.find(order_.front()));
+            order_.pop_front();
+        }
+    }
+    [[nodiscard]] std::size_t answers() const noexcept { return order_.size(); }
+
+    // --- dropped before they had a number --------------------------------------------------------------------------
+
+    void owe_gap(std::uint64_t events, loss why) noexcept
+    {
+        owed_ += events;
+        owed_why_ = why;
+    }
+    [[nodiscard]] std::uint64_t owed_gap() const noexcept { return owed_; }
+    [[nodiscard]] loss owed_why() const noexcept { return owed_why_; }
+    void paid_gap() noexcept { owed_ = 0; }
+
+    std::uint32_t next_entry = 1;  ///< how a durable log names what waits without a number
+    bool final = false;            ///< the session ends with its connection
+
+private:
+    static std::uint64_t smaller(std::uint64_t a, std::uint64_t b) noexcept { return a < b ? a : b; }
+    /// Returns 1 if it was an event, 0 for a gap.
+    std::uint64_t drop_oldest(node_pool& pool) noexcept
+    {
+        frame_node* const node = log_.pop_front();
+        std::uint64_t const is_event = node->frame ? 1 : 0;
+        if (is_event != 0)
+            log_bytes_ -= node->frame->wire_bytes();
+        first_ += node->events;
+        logged_ -= is_event;
+        pool.give_back(node);
+        return is_event;
+    }
+
+    frame_queue log_;
+    std::size_t log_bytes_ = 0;
+    std::uint64_t count_ = 0;
+    std::uint64_t acknowledged_ = 0;
+    std::uint64_t first_ = 1;
+    std::uint64_t logged_ = 0;   ///< events in the log
+    std::uint64_t evicted_ = 0;  ///< events that left it before they were acknowledged
+    std::uint64_t owed_ = 0;
+    loss owed_why_ = loss::evicted;
+    string_map<frame_ref> answers_;
+    std::deque<std::string> order_;
+};
+
+}  // namespace detail
+
+}  // namespace polycast::inline v0

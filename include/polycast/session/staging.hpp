@@ -1,0 +1,139 @@
+#pragma once
+
+#include <polycast/compression/policy.hpp>
+#include <polycast/delivery/ledger.hpp>
+#include <polycast/detail/byte_buffer.hpp>
+#include <polycast/event/control.hpp>
+#include <polycast/event/envelope.hpp>
+#include <polycast/outbox/outbox.hpp>
+#include <polycast/outbox/shared_frame.hpp>
+#include <polycast/session/packing.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace polycast::inline v0::detail {
+
+/// Gives waiting events their final place: from the lanes, in the order of their weights, into the outbox's staged queue,
+/// which nothing overtakes. There an event of a reliable session gets its number and enters the log, and a compression
+/// that remembers the connection sees events in the order of the wire. Other sessions need it for barriers only.
+template <class Shard>
+class staging {
+public:
+    using session_type = typename Shard::session_type;
+    using C = typename Shard::composition_type;
+    static constexpr std::size_t good_write_bytes = 64 * 1024;
+
+    staging(Shard& shard, packing<Shard>& packs, node_pool& nodes, lane_mask joined) noexcept
+        : shard_(shard), packing_(packs), nodes_(nodes), joined_(joined)
+    {
+    }
+
+    /// Whether nothing of `s` is written that was not staged.
+    [[nodiscard]] static bool needed([[maybe_unused]] session_type const& s) noexcept
+    {
+        if constexpr (C::compression::keeps_context)
+            if (s.context_)
+                return true;
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_)
+                return true;
+        return false;
+    }
+    /// Stages what waits in `lanes`, `most_bytes` or a little more of it. Returns whether there was anything.
+    bool stage(session_type& s, lane_mask lanes, std::size_t most_bytes)
+    {
+        pay_gap(s);
+        std::size_t taken = 0;
+        while (taken < most_bytes) {
+            auto const queue = s.box_.next(lanes & static_cast<lane_mask>(~control_only));
+            if (queue == outbox::queue_count)
+                break;
+            frame_node* const node = s.box_.pop(queue);
+            taken += node->frame->wire_bytes();
+            s.box_.count_out(node->frame->wire_bytes(), node->events);
+            shard_.out().left_lane(s, *node);
+            bool const joins = (joined_ >> queue & 1) != 0;
+            frame_ref const frame = node->frame;
+            auto events = node->events;
+            if (events != 0 && number(s, node))
+                events = 0;  // the log has it now
+            else
+                nodes_.give_back(node);
+            if (s.has_connection())
+                put(s, frame, events, joins);
+        }
+        return taken != 0;
+    }
+    /// A new connection has resumed the session: what is in the log goes first.
+    void replay(session_type& s)
+        requires C::delivery::resumes
+    {
+        s.ledger_->for_each([&](std::uint64_t at, frame_node const& entry) {
+            if (!entry.frame)
+                return tell_gap(s, at, at + entry.events - 1, static_cast<loss>(entry.why));
+            shard_.observe().count(metric::replayed, 1);
+            put(s, entry.frame, 0, false);
+        });
+    }
+    /// Goes behind what is staged: numbers that stand for nothing.
+    void tell_gap(session_type& s, std::uint64_t from, std::uint64_t to, loss why)
+    {
+        shard_.observe().count(metric::gaps, 1);
+        byte_buffer& text = encode_scratch();
+        if (!C::serializer::encode(text, envelope_head{}, control::gap{from, to, to_string(why)}))
+            put(s, shared_frame::message(C::serializer::frame_opcode, text.view()), 0, false);
+    }
+
+private:
+    /// False if `s` does not count.
+    bool number([[maybe_unused]] session_type& s, [[maybe_unused]] frame_node* node)
+    {
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_) {
+                s.ledger_->append(node, shard_.seconds());
+                shard_.journal().numbered(*s.ledger_, *node);
+                shard_.bound_log(s);
+                return true;
+            }
+        return false;
+    }
+    /// Events that were dropped get numbers too: the client is told which.
+    void pay_gap([[maybe_unused]] session_type& s)
+    {
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_ && s.ledger_->owed_gap() != 0) {
+                auto& l = *s.ledger_;
+                drop const d{l.count() + 1, l.count() + l.owed_gap(), l.owed_gap(), l.owed_why()};
+                l.skip(nodes_, d.events, d.why, shard_.seconds());
+                l.paid_gap();
+                shard_.journal().skipped(l, d.from, d.to, d.why);
+                shard_.report(s, d);
+                if (s.has_connection())
+                    tell_gap(s, d.from, d.to, d.why);
+            }
+    }
+    void put(session_type& s, frame_ref frame, std::uint32_t events, bool joins)
+    {
+        if (!packing_.fits(s, *frame)) {
+            outgoing message = packing_.unpacked(*frame);
+            packing_.pack(s, message, true);
+            auto made = shared_frame::message(message.op, message.payload, message.rsv1);
+            if (message.packed)
+                made->set_form(s.profile_);
+            else if (frame->joinable())
+                made->mark_joinable();
+            frame = std::move(made);
+        }
+        s.box_.push(nodes_, outbox::staged, std::move(frame), events)->joins = joins;
+    }
+
+    Shard& shard_;
+    packing<Shard>& packing_;
+    node_pool& nodes_;
+    lane_mask const joined_;
+};
+
+}  // namespace polycast::inline v0::detail

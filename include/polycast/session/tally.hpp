@@ -1,0 +1,53 @@
+#pragma once
+
+#include <polycast/delivery/ledger.hpp>
+#include <polycast/event/describe.hpp>
+
+#include <cstdint>
+
+namespace polycast::inline v0 {
+
+/// What became of the events that were published to a session: `published` is the sum of the others, at every moment.
+struct tally {
+    std::uint64_t published = 0;
+    std::uint64_t delivered = 0;  ///< acknowledged; of a session that does not count: begun to be written
+    std::uint64_t coalesced = 0;  ///< became part of a later one
+    std::uint64_t dropped = 0;    ///< at a cap, or with the end of the session; each was reported
+    std::uint64_t pending = 0;    ///< waits, or was written and is not acknowledged
+
+    friend constexpr bool operator==(tally const&, tally const&) = default;
+};
+
+/// Events that a session will not get, as the application's `dropped` is told.
+struct drop {
+    std::uint64_t from = 0;  ///< the first number that stands for one of them; 0: the session does not count
+    std::uint64_t to = 0;
+    std::uint64_t events = 0;
+    loss why = loss::evicted;
+};
+
+/// What happens to events that come faster than a receiver takes them, once `max_outbox_bytes` or `max_outbox_events`
+/// wait. A critical event makes others go, whatever the choice; where it finds no room even so, the connection is closed
+/// with 4001.
+enum class backpressure : std::uint8_t {
+    drop_newest_normal,  ///< the event at hand is refused
+    drop_oldest_normal,  ///< the oldest of the normal lane goes, then of the batch lane
+    disconnect,          ///< the event at hand is refused, and the connection closed with 4001
+    pause,               ///< nothing is dropped: the emission is refused and does not count; see `session::room_to_send`
+};
+
+namespace detail {
+
+/// How an event waits in its receivers' queues.
+struct urgency {
+    polycast::lane lane = polycast::lane::normal;
+    bool critical = false;  ///< never dropped
+    bool barrier = false;   ///< nothing that comes later goes before it, or becomes part of what was before it
+    bool event = false;     ///< of the application: it is counted
+};
+template <class Event>
+inline constexpr urgency urgency_of{event_lane<Event>, event_critical<Event>, event_critical<Event>, !event_control<Event>};
+
+}  // namespace detail
+
+}  // namespace polycast::inline v0
