@@ -22,6 +22,7 @@
 #include <polycast/isolation/shared.hpp>
 #include <polycast/observer/counters.hpp>
 #include <polycast/observer/silent.hpp>
+#include <polycast/outbox/coalescing.hpp>
 #include <polycast/serializer/json.hpp>
 #include <polycast/serializer/msgpack.hpp>
 #include <polycast/serializer/raw.hpp>
