@@ -23,6 +23,7 @@
 #include <polycast/observer/counters.hpp>
 #include <polycast/observer/silent.hpp>
 #include <polycast/outbox/coalescing.hpp>
+#include <polycast/room/histories.hpp>
 #include <polycast/serializer/json.hpp>
 #include <polycast/serializer/msgpack.hpp>
 #include <polycast/serializer/raw.hpp>
