@@ -13,6 +13,7 @@
 #include <polycast/compression/identity.hpp>
 #include <polycast/compression/zstd.hpp>
 #include <polycast/config.hpp>
+#include <polycast/delivery/retry.hpp>
 #include <polycast/emitter.hpp>
 #include <polycast/error.hpp>
 #include <polycast/fwd.hpp>
@@ -22,6 +23,8 @@
 #include <polycast/isolation/shared.hpp>
 #include <polycast/observer/counters.hpp>
 #include <polycast/observer/silent.hpp>
+#include <polycast/outbox/coalescing.hpp>
+#include <polycast/room/histories.hpp>
 #include <polycast/serializer/json.hpp>
 #include <polycast/serializer/msgpack.hpp>
 #include <polycast/serializer/raw.hpp>

@@ -20,7 +20,11 @@ namespace polycast::inline v0 {
 /// | `static constexpr std::string_view name = "…";`                              | name on the wire                 |
 /// | `static constexpr std::pair<std::string_view, std::string_view> renamed[] =` | field → key on the wire          |
 /// | `static constexpr polycast::lane lane = polycast::lane::high;`               | default `lane::normal`           |
-/// | `static constexpr bool critical = true;`                                     | never dropped; default false     |
+/// | `static constexpr bool critical = true;`                                     | never dropped; a barrier         |
+/// | `static constexpr bool barrier = true;`                                      | never overtaken within a run     |
+/// | `static constexpr polycast::coalesce coalesce = polycast::coalesce::append;` | see event/coalesce.hpp           |
+/// | `static constexpr std::string_view appended = "…";`                          | field: the text, for `append`    |
+/// | `static constexpr std::string_view keyed_by[] =`                             | fields that coalescing compares  |
 /// | `static constexpr bool control = true;`                                      | fields beside `type`, for WIRE   |
 ///
 /// `name` and `renamed` may be given for nested aggregates too.
@@ -213,6 +217,11 @@ inline constexpr lane event_lane = [] {
 /// Whether `T` may never be dropped, coalesced or overtaken.
 template <class T>
 inline constexpr bool event_critical = requires { requires event_traits<T>::critical; };
+
+/// Whether `T` is never coalesced away and never overtaken within a run: nothing that was emitted before it is merged into
+/// something behind it.
+template <class T>
+inline constexpr bool event_barrier = event_critical<T> || requires { requires event_traits<T>::barrier; };
 
 /// Whether `T` is a message of the protocol: its fields stand beside `type`.
 template <class T>

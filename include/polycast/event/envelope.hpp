@@ -61,6 +61,7 @@ struct envelope_head {
     std::uint64_t offset = 0;  ///< 0: the room keeps no history
     std::optional<std::chrono::system_clock::time_point> timestamp{};
     std::string_view id_json{};  ///< JSON text, as `envelope::id`
+    bool recovered = false;      ///< the event waited for a connection: `"recovered":true`
 };
 
 }  // namespace polycast::inline v0

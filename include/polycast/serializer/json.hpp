@@ -157,8 +157,10 @@ struct json {
 
     /// Appends one event. Errors: `not_a_number`, `unknown_enumerator`, `out_of_range` (a time before year 0 or after
     /// 9999), `invalid_utf8` (in a `raw_json`); `out` is then as it was. Any thread; allocates only for `out`'s growth.
+    /// `appended` is told where the text stands that `coalesce::append` appends, quotes included.
     template <class E>
-    static std::error_code encode(detail::byte_buffer& out, envelope_head const& head, E const& event)
+    static std::error_code encode(detail::byte_buffer& out, envelope_head const& head, E const& event,
+                                  [[maybe_unused]] encoded_span* appended = nullptr)
     {
         static_assert(polycast::event<E>, "polycast: only an aggregate can be emitted: a struct of public fields, "
                                           "without a base class or a constructor.");
@@ -166,6 +168,8 @@ struct json {
         std::size_t const before = out.size();
         out.append(opening.data(), opening.size());
         detail::json_writer writer{out};
+        if constexpr (event_coalesce<E> == coalesce::append)
+            writer.sought = detail::appended_text(event);
         if constexpr (!event_control<E>) {
             if (!head.room.empty()) {
                 out.append(",\"room\":", 8);
@@ -179,6 +183,8 @@ struct json {
                 out.append(",\"timestamp\":", 13);
                 writer.write(*head.timestamp);
             }
+            if (head.recovered)
+                out.append(",\"recovered\":true", 17);
         }
         if (!head.id_json.empty()) {
             out.append(",\"id\":", 6);
@@ -191,10 +197,23 @@ struct json {
             writer.write(event);
         }
         out.push_back('}');
-        if (writer.error == serializer_error{})
+        if (writer.error == serializer_error{}) {
+            if constexpr (event_coalesce<E> == coalesce::append)
+                if (appended != nullptr)
+                    *appended = {writer.found.begin - before, writer.found.end - before};
             return {};
+        }
         out.truncate(before);
         return writer.error;
+    }
+
+    /// Appends the string of two strings that `encode` wrote: escaped text concatenates, as each is UTF-8 for itself.
+    static void join_texts(detail::byte_buffer& out, std::string_view older, std::string_view newer)
+    {
+        older.remove_suffix(1);
+        newer.remove_prefix(1);
+        out.append(older);
+        out.append(newer);
     }
 
     /// Calls the visitor for each object of the payload, in order (see `serializer_policy`). Strings are unescaped in

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <polycast/detail/byte_buffer.hpp>
+#include <polycast/event/coalesce.hpp>
 #include <polycast/event/describe.hpp>
 #include <polycast/event/enumerators.hpp>
 #include <polycast/frame/utf8.hpp>
@@ -23,6 +24,9 @@ namespace polycast::inline v0::detail {
 struct json_writer {
     byte_buffer& out;
     serializer_error error{};
+    /// The text whose place in `out` is asked for: a field of the event itself, none of an aggregate inside it.
+    void const* sought = nullptr;
+    encoded_span found{};
 
     void fail(serializer_error e) noexcept
     {
@@ -59,7 +63,11 @@ struct json_writer {
             write(*value);
         } else {
             out.append(key_text<T, I>.data(), key_text<T, I>.size());
+            [[maybe_unused]] std::size_t const begin = out.size();
             write(value);
+            if constexpr (is_appended<T, I>)
+                if (sought == &value)
+                    found = {begin, out.size()};
         }
     }
 

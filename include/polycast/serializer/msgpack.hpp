@@ -173,20 +173,25 @@ struct msgpack {
 
     /// Appends one event. Errors: `not_a_number`, `unknown_enumerator`, `out_of_range` (a time before year 0 or after
     /// 9999, a text or container of 2³² and more), those of the JSON in a `raw_json`; `out` is then as it was. Any
-    /// thread; allocates only for `out`'s growth, and a scratch buffer a thread once for `raw_json`.
+    /// thread; allocates only for `out`'s growth, and a scratch buffer a thread once for `raw_json`. `appended` is told
+    /// where the text stands that `coalesce::append` appends, its size included.
     template <class E>
-    static std::error_code encode(detail::byte_buffer& out, envelope_head const& head, E const& event)
+    static std::error_code encode(detail::byte_buffer& out, envelope_head const& head, E const& event,
+                                  [[maybe_unused]] encoded_span* appended = nullptr)
     {
         static_assert(polycast::event<E>, "polycast: only an aggregate can be emitted: a struct of public fields, "
                                           "without a base class or a constructor.");
         std::size_t const before = out.size();
         detail::msgpack_writer writer{out};
+        if constexpr (event_coalesce<E> == coalesce::append)
+            writer.sought = detail::appended_text(event);
         std::size_t pairs = 1 + std::size_t{!head.id_json.empty()};
         if constexpr (event_control<E>)
             pairs += writer.count_present(event);
         else
             pairs += std::size_t{!head.room.empty()} + std::size_t{head.offset != 0} +
-                     std::size_t{head.timestamp.has_value()} + std::size_t{detail::field_count<E> != 0};
+                     std::size_t{head.timestamp.has_value()} + std::size_t{head.recovered} +
+                     std::size_t{detail::field_count<E> != 0};
         writer.head(detail::msgpack_head::map, pairs);
         out.append("\xA4type", 5);
         static constexpr auto type = detail::packed_str<detail::packed_str_bytes(event_name<E>.size())>(event_name<E>);
@@ -204,6 +209,8 @@ struct msgpack {
                 out.append("\xA9timestamp", 10);
                 writer.write(*head.timestamp);
             }
+            if (head.recovered)
+                out.append("\xA9recovered\xC3", 11);
         }
         if (!head.id_json.empty()) {
             out.append("\xA2id", 3);
@@ -216,10 +223,24 @@ struct msgpack {
             out.append("\xA4" "data", 5);
             writer.write(event);
         }
-        if (writer.error == serializer_error{})
+        if (writer.error == serializer_error{}) {
+            if constexpr (event_coalesce<E> == coalesce::append)
+                if (appended != nullptr)
+                    *appended = {writer.found.begin - before, writer.found.end - before};
             return {};
+        }
         out.truncate(before);
         return writer.error;
+    }
+
+    /// Appends the str of two strs that `encode` wrote.
+    static void join_texts(detail::byte_buffer& out, std::string_view older, std::string_view newer)
+    {
+        older = detail::unpacked_str(older);
+        newer = detail::unpacked_str(newer);
+        detail::write_head(out, detail::msgpack_head::text, older.size() + newer.size());
+        out.append(older);
+        out.append(newer);
     }
 
     /// Calls the visitor for each map of the payload, in order (see `serializer_policy`). The bytes stay as they are;

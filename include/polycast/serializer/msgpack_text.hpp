@@ -144,6 +144,14 @@ inline void write_str(byte_buffer& out, std::string_view text)
         text, [&](std::string_view run) { out.append(run); }, [&] { out.append(replacement); });
 }
 
+/// The bytes of a str that `write_str` wrote, without its head.
+[[nodiscard]] inline std::string_view unpacked_str(std::string_view packed) noexcept
+{
+    auto const format = static_cast<unsigned char>(packed.front());
+    std::size_t const length_bytes = format < msgpack_format::str8 ? 0 : std::size_t{1} << (format - msgpack_format::str8);
+    return packed.substr(1 + length_bytes);
+}
+
 /// The size of `packed_str` for a name of that many bytes; names are shorter than 64 KiB.
 [[nodiscard]] consteval std::size_t packed_str_bytes(std::size_t name_bytes)
 {

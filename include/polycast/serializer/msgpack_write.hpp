@@ -2,6 +2,7 @@
 
 #include <polycast/detail/byte_buffer.hpp>
 #include <polycast/detail/endian.hpp>
+#include <polycast/event/coalesce.hpp>
 #include <polycast/event/describe.hpp>
 #include <polycast/event/enumerators.hpp>
 #include <polycast/frame/utf8.hpp>
@@ -28,6 +29,9 @@ namespace polycast::inline v0::detail {
 struct msgpack_writer {
     byte_buffer& out;
     serializer_error error{};
+    /// The text whose place in `out` is asked for: a field of the event itself, none of an aggregate inside it.
+    void const* sought = nullptr;
+    encoded_span found{};
 
     void fail(serializer_error e) noexcept
     {
@@ -140,10 +144,14 @@ private:
         constexpr std::string_view name = field_names<T>[I];
         static constexpr auto key = packed_str<packed_str_bytes(name.size())>(name);
         out.append(key.data(), key.size());
+        [[maybe_unused]] std::size_t const begin = out.size();
         if constexpr (kind_of<Field>() == value_kind::optional)
             write(*value);
         else
             write(value);
+        if constexpr (is_appended<T, I>)
+            if (sought == &value)
+                found = {begin, out.size()};
     }
 
     template <std::floating_point Real>

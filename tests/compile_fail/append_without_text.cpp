@@ -1,0 +1,22 @@
+// expect: coalesce::append needs to know the text: give event_traits<T>::appended, a field's name
+#include <polycast/event/coalesce.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace pc = polycast;
+
+struct delta {
+    std::string run_id;
+    int turn;
+    std::string text;
+};
+template <>
+struct pc::event_traits<delta> {
+    static constexpr pc::coalesce coalesce = pc::coalesce::append;
+#ifndef FAULT
+    static constexpr std::string_view appended = "text";
+#endif
+};
+
+static_assert(pc::event_coalesce<delta> == pc::coalesce::append);
