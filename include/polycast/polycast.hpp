@@ -13,6 +13,7 @@
 #include <polycast/compression/identity.hpp>
 #include <polycast/compression/zstd.hpp>
 #include <polycast/config.hpp>
+#include <polycast/delivery/sqlite_log.hpp>
 #include <polycast/emitter.hpp>
 #include <polycast/error.hpp>
 #include <polycast/fwd.hpp>

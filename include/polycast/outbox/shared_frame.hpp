@@ -56,6 +56,9 @@ public:
 
     /// Before the frame is shared.
     void mark_joinable() noexcept { joinable_ = true; }
+    /// The form of compression that the payload is in; 0: none. Set before the frame is shared.
+    [[nodiscard]] std::uint8_t form() const noexcept { return form_; }
+    void set_form(std::uint8_t form) noexcept { form_ = form; }
 
     void acquire() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     void release() noexcept
@@ -85,6 +88,7 @@ private:
     std::uint8_t header_bytes_ = 0;
     opcode op_ = opcode::binary;
     bool joinable_ = false;
+    std::uint8_t form_ = 0;
 };
 static_assert(sizeof(shared_frame) == 16);
 
