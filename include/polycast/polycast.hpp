@@ -13,7 +13,9 @@
 #include <polycast/compression/identity.hpp>
 #include <polycast/compression/zstd.hpp>
 #include <polycast/config.hpp>
+#include <polycast/delivery/at_least_once.hpp>
 #include <polycast/delivery/retry.hpp>
+#include <polycast/delivery/sqlite_log.hpp>
 #include <polycast/emitter.hpp>
 #include <polycast/error.hpp>
 #include <polycast/fwd.hpp>
