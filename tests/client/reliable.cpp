@@ -11,7 +11,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -172,6 +174,135 @@ struct scene {
 };
 
 using lines = std::vector<std::string>;
+
+/// The least server that keeps a session: what it counts it replays, and an id that it knows it only answers again.
+class keeper {
+public:
+    explicit keeper(scene<>& s) : scene_(s) {}
+
+    lines handled;     ///< what the client sent, each id once
+    int repeated = 0;  ///< ids that came again
+    int resumed = 0;
+
+    template <class Predicate>
+    bool run_until(Predicate done)
+    {
+        return scene_.world.run_until([&] {
+            look();
+            return done();
+        });
+    }
+    void emit(std::string text)
+    {
+        log_.push_back(std::move(text));
+        if (current_ != nullptr)
+            current_->text(log_.back());
+    }
+
+private:
+    void look()
+    {
+        auto const& all = scene_.server.connections;
+        looked_.resize(all.size());
+        for (std::size_t i = 0; i < all.size(); ++i)
+            while (looked_[i] < all[i]->messages.size())
+                take(*all[i], all[i]->messages[looked_[i]++]);
+    }
+    static std::size_t number_after(std::string const& text, std::string_view key)
+    {
+        auto const at = text.find(key);
+        return at == std::string::npos ? 0 : std::stoul(text.substr(at + key.size()));
+    }
+    void take(scripted::connection& from, std::string const& text)
+    {
+        auto const id = static_cast<int>(number_after(text, R"("id":)"));
+        if (text.find("$open") != std::string::npos) {
+            bool const known = text.find("s1") != std::string::npos;
+            current_ = &from;
+            resumed += known;
+            from.text(hello(known));
+            if (!known)
+                log_.clear();  // it has not heard of a session, so it cannot have had anything
+            for (auto at = number_after(text, R"("received":)"); at < log_.size(); ++at)
+                from.text(log_[at]);
+        } else if (id != 0) {
+            if (std::find(ids_.begin(), ids_.end(), id) != ids_.end())
+                ++repeated;
+            else
+                handled.push_back(text);
+            ids_.push_back(id);
+            if (id % 3 == 0)
+                emit(event(1000 + id, R"(,"id":)" + std::to_string(id)));
+            else
+                from.text(ok(id, text.find("$join") == 1 ? R"(,"room":"a","offset":0,"epoch":"k1")" : ""));
+        }
+    }
+
+    scene<>& scene_;
+    std::vector<std::size_t> looked_;
+    std::vector<int> ids_;
+    lines log_;
+    scripted::connection* current_ = nullptr;
+};
+
+/// Rooms are joined before anything else, when there is a session.
+int join_id(lines const& handled)
+{
+    for (std::size_t i = 0; i < handled.size(); ++i)
+        if (handled[i].find("$join") != std::string::npos)
+            return static_cast<int>(i) + 1;
+    return 0;
+}
+
+struct hardship {
+    std::uint64_t cut_after;  ///< bytes
+    std::uint64_t cut_again_after = 0;
+    std::size_t max_segment_bytes = 1460;
+    int repeated = 0, resumed = 0;  ///< what came of it
+};
+
+/// A conversation through cuts. Returns whether it came to the first.
+bool cut_conversation(hardship& h)
+{
+    scene<> s;
+    keeper k(s);
+    s.world.network().max_segment_bytes = h.max_segment_bytes;
+    s.world.cut_after_bytes(h.cut_after);
+    s.c->join("a");
+    s.c->start();
+    int next = 0, emitted = 0;
+    auto const feed = [&] {
+        if (s.server.connections.size() == 2 && h.cut_again_after != 0)
+            s.world.cut_after_bytes(std::exchange(h.cut_again_after, 0));
+        if (s.r.opened > 0 && emitted < 6) {
+            ++emitted;
+            BOOST_TEST(s.c->request(said{std::to_string(emitted)}) != 0u);
+        }
+        if (!k.handled.empty() && next < 9)
+            k.emit(event(++next));
+        return std::count(s.r.numbers.begin(), s.r.numbers.end(), 9) != 0 && s.c->queued_messages() == 0 && s.c->is_open();
+    };
+    bool const done = k.run_until(feed);
+    BOOST_TEST(done);
+    auto const settled = s.world.now() + 2s;
+    BOOST_TEST(k.run_until([&] { return s.world.now() >= settled && s.c->is_open(); }));
+    std::vector<int> plain;
+    std::copy_if(s.r.numbers.begin(), s.r.numbers.end(), std::back_inserter(plain), [](int v) { return v < 1000; });
+    BOOST_TEST(plain == (std::vector{1, 2, 3, 4, 5, 6, 7, 8, 9}), boost::test_tools::per_element());
+    lines expected;
+    int const joined = join_id(k.handled);
+    for (int i = 1; i <= 7; ++i) {
+        expected.push_back(i == joined ? join(i, "a") : sent(i, std::to_string(i - (i > joined))));
+        auto const is_answer = [&](auto const& line) { return line.starts_with("answered " + std::to_string(i) + " "); };
+        BOOST_TEST(std::count_if(s.r.log.begin(), s.r.log.end(), is_answer) == (i != joined));
+    }
+    BOOST_TEST(k.handled == expected, boost::test_tools::per_element());
+    BOOST_TEST(std::count(s.r.log.begin(), s.r.log.end(), "joined a") == 1);
+    BOOST_TEST(s.r.opened == s.r.closed + 1);
+    h.repeated += k.repeated;
+    h.resumed += k.resumed;
+    return s.server.connections.size() > 1;
+}
 
 }  // namespace
 
@@ -652,6 +783,28 @@ BOOST_AUTO_TEST_CASE(ids_and_control_are_said_in_messagepack_too)
     s.world.run_for(1s);
     BOOST_TEST(peer.messages.back() == packed(pc::control::ack{1}));
     IS(s.r.log, {"opened", "answered 1 $ok", "number 3"});
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(reliable_client_drops)
+
+BOOST_AUTO_TEST_CASE(a_conversation_cut_after_any_byte_is_finished_once_and_in_order)
+{
+    hardship h{1};
+    while (cut_conversation(h))
+        ++h.cut_after;
+    BOOST_TEST(h.cut_after > 1000u);
+    BOOST_TEST(h.resumed > 500);
+    BOOST_TEST(h.repeated > 100);
+    BOOST_TEST_MESSAGE("cut after each of " << h.cut_after << " bytes");
+}
+
+BOOST_DATA_TEST_CASE(a_conversation_cut_twice_is_finished_once_and_in_order, boost::unit_test::data::xrange(1, 400), seed)
+{
+    std::uint64_t const mixed = static_cast<std::uint64_t>(seed) * 2654435761U;
+    hardship h{300 + mixed % 1500, 300 + mixed / 1500 % 1500, seed % 2 == 0 ? 1460u : 7u};
+    cut_conversation(h);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,10 +2,10 @@
 
 #include <polycast/detail/byte_buffer.hpp>
 #include <polycast/event/control.hpp>
-#include <polycast/event/dispatch.hpp>
 #include <polycast/event/envelope.hpp>
 #include <polycast/frame/close_code.hpp>
 #include <polycast/handshake/error.hpp>
+#include <polycast/session/client_id.hpp>
 #include <polycast/session/client_memory.hpp>
 #include <polycast/session/client_requests.hpp>
 #include <polycast/session/client_rooms.hpp>
@@ -14,34 +14,12 @@
 #include <polycast/session/session.hpp>
 
 #include <atomic>
-#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 #include <system_error>
 
 namespace polycast::inline v0::detail {
-
-/// The decimal text of an id, which is its JSON text too.
-class client_id_text {
-public:
-    explicit client_id_text(std::uint64_t id) noexcept
-        : size_(id == 0 ? 0 : static_cast<std::size_t>(std::to_chars(text_, text_ + sizeof text_, id).ptr - text_))
-    {
-    }
-    [[nodiscard]] std::string_view view() const noexcept { return {text_, size_}; }
-
-private:
-    char text_[20];
-    std::size_t size_;
-};
-/// The id that this client has given; 0 if it cannot be one.
-[[nodiscard]] inline std::uint64_t client_id(std::string_view json) noexcept
-{
-    std::uint64_t id = 0;
-    auto const [end, ec] = std::from_chars(json.data(), json.data() + json.size(), id);
-    return ec == std::errc() && end == json.data() + json.size() ? id : 0;
-}
 
 /// Reliable mode (WIRE) at the client's end: says `$open`, waits for `$hello`, counts, acknowledges, joins again, and
 /// tells the application. What it remembers is in `client_memory`, `client_rooms` and `client_requests`.
@@ -242,37 +220,6 @@ private:
 template <class Link>
 struct no_client_delivery {
     explicit no_client_delivery(Link&) noexcept {}
-};
-
-/// What the dispatcher is to a client that counts.
-template <class Link, class Reply>
-class client_counting {
-public:
-    client_counting(Link& link, Reply& reply) noexcept : link_(link), reply_(reply), to_(link.app_, link.session_, reply) {}
-
-    template <class E>
-    void event(envelope const& around, E&& received)
-    {
-        link_.delivery_.event(around, [&] { to_.event(around, std::forward<E>(received)); });
-    }
-    void unknown(envelope const& around)
-    {
-        link_.delivery_.event(around, [&] { to_.unknown(around); });
-    }
-    void control(envelope const& said) { reply_.control(said); }
-    /// Counted if it is known to be an event: what its name says, the server has counted it too.
-    void error(envelope const& around, decode_error const& what)
-    {
-        if (around.type.empty() || around.is_control())
-            return reply_.bad(around, what);
-        link_.delivery_.event(around, [&] { reply_.bad(around, what); });
-    }
-    [[nodiscard]] bool stopped() const noexcept { return reply_.stopped(); }
-
-private:
-    Link& link_;
-    Reply& reply_;
-    dispatcher<typename Link::app_type, typename Link::session_type, Reply> to_;
 };
 
 }  // namespace polycast::inline v0::detail

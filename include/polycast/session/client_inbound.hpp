@@ -7,6 +7,7 @@
 #include <polycast/frame/opcode.hpp>
 #include <polycast/observer/policy.hpp>
 #include <polycast/session/client_codec.hpp>
+#include <polycast/session/client_counting.hpp>
 #include <polycast/session/client_session.hpp>
 
 #include <chrono>

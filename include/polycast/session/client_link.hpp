@@ -10,8 +10,10 @@
 #include <polycast/session/client_attempts.hpp>
 #include <polycast/session/client_closing.hpp>
 #include <polycast/session/client_codec.hpp>
+#include <polycast/session/client_counting.hpp>
 #include <polycast/session/client_delivery.hpp>
 #include <polycast/session/client_dictionary.hpp>
+#include <polycast/session/client_id.hpp>
 #include <polycast/session/client_options.hpp>
 #include <polycast/session/client_outbox.hpp>
 #include <polycast/session/client_output.hpp>
