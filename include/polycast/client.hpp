@@ -24,6 +24,11 @@ namespace polycast::inline v0 {
 /// connection took in part is sent again. What a lost connection took whole may not have reached the server
 /// (`delivery::at_most_once`).
 ///
+/// With `delivery::at_least_once<>` the client resumes its session: it counts and acknowledges what comes, joins its rooms
+/// again, drops what it has seen, and keeps each event that it sends until the server answers it. In one session of a
+/// server that keeps it, events then arrive exactly once and in order, both ways; what the server has dropped is told to
+/// `gap`. A server that agrees on no subprotocol is served in plain mode, at most once.
+///
 /// What may heal is tried again, with the backoff of the options: a server that is away or full, a proxy that fails, a
 /// TLS certificate that is not trusted, has expired or is for another name (who operates the server may mend it; the
 /// application's `failed` is told the `tls_error`). Refused credentials (401, 403, a proxy's 407) and a URL that this
@@ -76,6 +81,27 @@ public:
     outcome emit(Event const& event)
     {
         return link_->emit(event);
+    }
+    /// Sends an event and returns its id, with which the application's `answered` is told the answer, once; 0: as the
+    /// failures of `emit`, or the server is in plain mode. From any thread.
+    template <event Event>
+        requires link::reliable
+    std::uint64_t request(Event const& event)
+    {
+        return link_->request(event);
+    }
+    /// Joins a room, now and again whenever a new session begins; what is missed meanwhile is asked for. Once is enough.
+    /// In plain mode there are no rooms to join. From any thread. `refused`: no name; `gone`: the client has stopped.
+    outcome join(std::string_view room)
+        requires link::reliable
+    {
+        return link_->ask(room, true);
+    }
+    /// Leaves a room, and forgets what was seen of it. From any thread; as `join`.
+    outcome leave(std::string_view room)
+        requires link::reliable
+    {
+        return link_->ask(room, false);
     }
     /// Sends a message as it is. From any thread; as `emit`.
     outcome send(std::string_view payload, opcode op = opcode::text) { return link_->send(payload, op); }

@@ -47,11 +47,19 @@ public:
     {
         bool const closing = link_.phase_ == Link::phase::closing;
         close_info const info = closing ? std::move(info_) : otherwise;
+        bool const final = closing && final_;
+        if constexpr (Link::reliable)
+            if (link_.delivery_.greeting()) {  // it was never open
+                if (link_.stop_asked_)
+                    return link_.finish();
+                std::error_code const ec = link_.delivery_.why(info);
+                return final ? link_.attempts_.give_up(ec) : link_.attempts_.failed(ec);
+            }
         link_.disconnect();
         link_.observer_.count(metric::closed, 1);
         if constexpr (has_closed<typename Link::app_type, typename Link::session_type>)
             link_.guarded([&] { link_.app_.closed(link_.session_, info); });
-        if ((closing && final_) || link_.stop_asked_ || !link_.options_.reconnect)
+        if (final || link_.stop_asked_ || !link_.options_.reconnect)
             return link_.finish();
         link_.attempts_.again(useless_);
     }

@@ -7,6 +7,7 @@
 #include <polycast/frame/opcode.hpp>
 #include <polycast/observer/policy.hpp>
 #include <polycast/session/client_codec.hpp>
+#include <polycast/session/client_counting.hpp>
 #include <polycast/session/client_session.hpp>
 
 #include <chrono>
@@ -62,6 +63,8 @@ public:
 
     void control(envelope const& said)
     {
+        if constexpr (Link::reliable)
+            link_.delivery_.control(said);
         if (said.type == "$bye" && said.reconnect_min_ms && said.reconnect_max_ms &&
             *said.reconnect_min_ms <= *said.reconnect_max_ms && *said.reconnect_max_ms <= max_invited_delay_ms)
             link_.attempts_.invited(std::chrono::milliseconds(*said.reconnect_min_ms),
@@ -105,6 +108,13 @@ private:
         }
         if constexpr (Link::speaks_polycast)
             if (is_events) {
+                if constexpr (Link::reliable)
+                    if (!link_.delivery_.is_plain()) {
+                        limits.max_errors = static_cast<std::size_t>(-1);  // each is counted
+                        serializer::template decode<accepted_events<typename Link::app_type>>(
+                            payload, limits, client_counting<Link, client_inbound>(link_, *this));
+                        return {};
+                    }
                 dispatch<serializer>(link_.app_, link_.session_, payload, limits, *this);
                 return {};
             }

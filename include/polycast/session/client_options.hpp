@@ -29,13 +29,13 @@ struct client_options {
     backoff_options backoff{};
     bool reconnect = true;
     unsigned max_attempts = 0;  ///< failed attempts in a row until the client stops; 0: no limit
-    std::chrono::milliseconds connect_timeout = std::chrono::seconds{10};  ///< until the upgrade is answered
-    std::chrono::milliseconds close_timeout = std::chrono::seconds{5};     ///< for the server to end the connection
+    std::chrono::milliseconds connect_timeout = std::chrono::seconds{10};  ///< until the upgrade is answered, and `$hello` said
+    std::chrono::milliseconds close_timeout = std::chrono::seconds{5};     ///< for the server to end the connection; before, for answers
     client_heartbeat heartbeat{};
     compression::options compression{};                ///< the numbers of the compression policy
     std::size_t max_message_bytes = 64 * 1024 * 1024;  ///< received, also when decompressed; a longer one: 1009
     std::size_t max_dictionary_bytes = 1024 * 1024;    ///< that a server may have this client fetch
-    std::size_t max_queued_bytes = 1024 * 1024;        ///< to be sent, a few bytes a message included; never more
+    std::size_t max_queued_bytes = 1024 * 1024;        ///< unsent or unanswered, with a few bytes a message; never more
     std::size_t max_queued_messages = 1000;            ///< while there is no connection
     std::size_t read_buffer_bytes = 64 * 1024;
 };

@@ -40,6 +40,16 @@ public:
     }
     /// Goes before what is queued.
     void first(std::string_view payload, opcode op) { append_message(wire_.first(), {payload, op, true}); }
+    /// Where messages go.
+    void append_message(byte_buffer& out, client_entry const& message)
+    {
+        auto const packed = link_.codec_.pack(message.op, message.payload, message.is_event);
+        link_.observer_.count(metric::messages_out, 1);
+        if (packed.compressed)
+            link_.observer_.count(metric::compressions, 1);
+        append_masked(out, packed.op, packed.payload, link_.fresh_key(), packed.rsv1);
+        link_.codec_.settle();
+    }
     void ping() { wire_.first().append(ping_frame({}, link_.fresh_key()).view()); }
     /// RFC 6455 §5.5.3: who has not yet answered earlier pings "MAY elect to send a Pong frame for only the most recently
     /// processed Ping frame". A server that pings and does not read makes this end hold no more than that.
@@ -80,14 +90,13 @@ private:
     static constexpr std::size_t enough_bytes = 64 * 1024;  // a write
     static constexpr std::size_t max_waiting_bytes = 16 * 1024;
 
-    void append_message(byte_buffer& out, client_outbox::entry const& message)
+    void messages(byte_buffer& bytes)
     {
-        auto const packed = link_.codec_.pack(message.op, message.payload, message.is_event);
-        link_.observer_.count(metric::messages_out, 1);
-        if (packed.compressed)
-            link_.observer_.count(metric::compressions, 1);
-        append_masked(out, packed.op, packed.payload, link_.fresh_key(), packed.rsv1);
-        link_.codec_.settle();
+        if constexpr (Link::reliable)
+            if (!link_.delivery_.fill(bytes))
+                return;
+        link_.outbox_.fill(bytes, enough_bytes,
+                           [this](byte_buffer& out, client_entry const& next) { append_message(out, next); });
     }
     /// What is next: nothing before the upgrade is answered and after our close frame.
     void fill()
@@ -100,9 +109,7 @@ private:
                 pong_.reset();
             }
             if (link_.phase_ == Link::phase::open || link_.closing_.sends_queued_first())
-                link_.outbox_.fill(bytes, enough_bytes, [this](byte_buffer& out, client_outbox::entry const& next) {
-                    append_message(out, next);
-                });
+                messages(bytes);
             if (link_.phase_ == Link::phase::closing && bytes.empty()) {
                 bytes.append(close_frame(link_.closing_.info().code, link_.closing_.info().reason, link_.fresh_key()).view());
                 close_sent_ = true;
