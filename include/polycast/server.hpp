@@ -60,13 +60,14 @@ public:
     /// For a transport that needs a value, such as `simulated{world}`.
     basic_server(server_options options, App app, transport const& t)
         : options_(checked(std::move(options))), app_(std::move(app)),
-          port_(std::make_shared<detail::port<C>>(options_.shards, t, options_.compression)), epoch_(random_name(t)),
+          port_(std::make_shared<detail::port<C>>(options_.shards, t, options_.compression, options_.history,
+                                                  random_name(t))),
           log_(options_.delivery)
     {
         if constexpr (C::delivery::resumes)
             port_->users.set_offline_limits(options_.delivery.max_offline_events, options_.delivery.max_offline_users);
         for (std::uint32_t i = 0; i < options_.shards; ++i)
-            shards_.push_back(std::make_unique<shard_type>(i, t, options_, app_, port_, epoch_, log_));
+            shards_.push_back(std::make_unique<shard_type>(i, t, options_, app_, port_, log_));
     }
     basic_server(basic_server const&) = delete;
     basic_server& operator=(basic_server const&) = delete;
@@ -79,10 +80,11 @@ public:
         finish();
     }
 
-    /// Listens and begins to serve; returns at once. Throws `std::system_error` that names the address if it cannot
+    /// Takes up what a durable log has, listens and begins to serve; returns at once. Throws `std::system_error` that names the address if it cannot
     /// listen. Call once.
     void start()
     {
+        restore();
         std::uint16_t at = options_.port;
         for (auto& s : shards_) {
             std::error_code ec;
@@ -187,6 +189,27 @@ private:
         }
         return name;
     }
+    void restore()
+    {
+        if constexpr (shard_type::durable) {
+            auto const state = log_.recover();
+            auto& histories = port_->histories;
+            if (state.epoch.empty())
+                log_.set_epoch(histories.epoch());
+            else
+                histories.restore(state.epoch, 0);
+            for (auto const& room : state.rooms) {
+                std::vector<room_history::held> events;
+                for (auto const& e : room.events)
+                    events.push_back({e.frame, room_history::time_point(std::chrono::milliseconds(e.at_ms))});
+                histories.restore(room.name, room.offset, std::move(events), port_->wall_now());
+            }
+            port_->next_session_id = state.last_id + 1;
+            std::size_t next = 0;
+            for (auto const& s : state.sessions)
+                shards_[next++ % shards_.size()]->restore(s);
+        }
+    }
     void finish()
     {
         port_->set_open(false);
@@ -198,7 +221,6 @@ private:
     server_options const options_;
     App app_;
     std::shared_ptr<detail::port<C>> port_;
-    std::string const epoch_;
     [[no_unique_address]] typename shard_type::journal_type::database log_;
     std::vector<std::unique_ptr<shard_type>> shards_;
     std::uint16_t listening_port_ = 0;

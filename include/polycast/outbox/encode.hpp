@@ -4,6 +4,7 @@
 #include <polycast/detail/byte_buffer.hpp>
 #include <polycast/frame/opcode.hpp>
 #include <polycast/observer/policy.hpp>
+#include <polycast/outbox/coalescing.hpp>
 #include <polycast/outbox/shared_frame.hpp>
 
 #include <array>
@@ -92,8 +93,19 @@ template <class C, class Head, class Event, class Wanted, class Count>
 {
     using serializer = typename C::serializer;
     byte_buffer& text = encode_scratch();
-    if (std::error_code const ec = serializer::encode(text, head, event))
+    if constexpr (coalesces_with<serializer, Event>) {
+        // As it is for everybody, until it is written: it may have become part of another by then.
+        encoded_span appended;
+        if (std::error_code const ec = serializer::encode(text, head, event, &appended))
+            return ec;
+        count(metric::encodes);
+        auto const frame = make_coalescing_frame<serializer>(head, event, text.view(), appended);
+        frame->mark_joinable();
+        out.fill(frame);
+        return {};
+    } else if (std::error_code const ec = serializer::encode(text, head, event)) {
         return ec;
+    }
     count(metric::encodes);
     auto const plain = [&] {
         auto frame = shared_frame::message(serializer::frame_opcode, text.view());

@@ -72,42 +72,42 @@ public:
     template <event Event>
     sent emit(Event const& event) &&
     {
-        return deliver([&] {
-            envelope_head head;
-            head.room = to_.name;
-            head.timestamp = shard_.loop().wall_now();
-            to_.urgent = urgency_of<Event>;
-            auto& shared = shard_.shared();
-            return !encode_event<C>(to_.frames, shared.codec, head, event, shared.profiles_in_use(), shard_.counter());
-        });
+        if (!allowed_)
+            return {outcome::refused, 0, 0, 0};
+        if (nobody_listens())
+            return {};
+        return emit_to_room(
+            shard_.shared(), std::move(to_), event, shard_.counter(), [this] { shard_.take_mail(); },
+            [this](posted<C> const& made) { return deliver(made); });
     }
     /// Sends a message as it is.
     sent send(std::string_view payload, opcode op = opcode::text) &&
     {
-        if (!is_data(op))
+        if (!is_data(op) || !allowed_)
             return {outcome::refused, 0, 0, 0};
-        return deliver([&] {
-            auto& shared = shard_.shared();
-            to_.frames = encode_message<C>(shared.codec, payload, op, shared.profiles_in_use(), shard_.counter());
-            return true;
-        });
+        if (nobody_listens())
+            return {};
+        shard_.take_mail();
+        auto& shared = shard_.shared();
+        to_.frames = encode_message<C>(shared.codec, payload, op, shared.profiles_in_use(), shard_.counter());
+        return deliver(to_);
     }
 
 private:
-    template <class Encode>
-    sent deliver(Encode encode)
+    [[nodiscard]] std::uint64_t others() const
     {
-        if (!allowed_)
-            return {outcome::refused, 0, 0, 0};
-        auto const others = shard_.shared().every_shard() & ~(std::uint64_t{1} << shard_.index());
-        shard_.take_mail();
-        if (others == 0 && shard_.rooms().find(to_.name) == nullptr)
-            return {};
-        if (!encode())
-            return {outcome::refused, 0, 0, 0};
-        sent result = fan_out_local(shard_, to_);
-        if (others != 0) {
-            auto const elsewhere = shard_.shared().post(others, to_);
+        return shard_.shared().every_shard() & ~(std::uint64_t{1} << shard_.index());
+    }
+    [[nodiscard]] bool nobody_listens() const
+    {
+        return others() == 0 && shard_.rooms().find(to_.name) == nullptr && !shard_.shared().histories.enabled();
+    }
+    sent deliver(posted<C> const& made)
+    {
+        shard_.keep_history(made);
+        sent result = fan_out_local(shard_, made);
+        if (others() != 0) {
+            auto const elsewhere = shard_.shared().post(others(), made);
             result.status = result.receivers == 0 || elsewhere.status < result.status ? elsewhere.status : result.status;
             result.receivers += elsewhere.receivers;
             result.queued += elsewhere.queued;

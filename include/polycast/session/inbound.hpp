@@ -377,11 +377,43 @@ private:
                     allowed = false;
             if (!allowed)
                 return answer(e, control::error_reply{"forbidden", "this room is not open to you"});
+            if (shard.shared().histories.enabled())
+                return join_with_history(e);
             s.join(e.room);
             answer(e, control::ok{.room = e.room});
         } else {
             answer(e, control::error_reply{"no_such_room", "there are no rooms here"});
         }
+    }
+    /// Between what is replayed and what comes live there is neither a hole nor an overlap: the room is locked, and what
+    /// was emitted before is not for this member.
+    void join_with_history(envelope const& e)
+    {
+        auto& histories = shard.shared().histories;
+        auto const now = shard.loop().wall_now();
+        for (;;) {
+            auto const room = histories.find(e.room);
+            if (!room) {
+                bool const joined = s.join(e.room);
+                if (!histories.find(e.room))  // then nothing was emitted before it was a member
+                    return joined_at(e, histories.join(e.room, e.since, e.epoch, now));
+                if (joined)
+                    s.leave(e.room);
+                continue;
+            }
+            auto const locked = room->lock();
+            s.join(e.room);
+            shard.take_mail();
+            return joined_at(e, room->join(e.since, e.epoch == histories.epoch(), now));
+        }
+    }
+    void joined_at(envelope const& e, room_history::answer const& at)
+    {
+        control::ok ok{.room = e.room, .offset = at.offset, .epoch = shard.shared().histories.epoch()};
+        ok.recovered = at.recovered;
+        answer(e, ok);
+        for (frame_ref const& frame : at.replay)
+            static_cast<void>(shard.out().enqueue(s, frame, {lane::normal, false, false, true}));
     }
     void leave(envelope const& e)
     {

@@ -156,6 +156,50 @@ public:
             std::erase_if(order_, [this](absence const& a) { return still_away(a) == nullptr; });
         shard_.want_turn();
     }
+    /// A session of an earlier process, as a durable log has it, waits for a connection.
+    template <class Stored>
+    void restore(Stored const& stored)
+    {
+        auto& s = shard_.emplace(typename C::transport::stream(shard_.loop()));
+        auto& nodes = shard_.out().nodes();
+        s.user_ = stored.user;
+        s.plain_ = false;
+        s.restored_ = true;
+        s.active_at_ = s.opened_at_ = shard_.now();
+        s.ledger_ = std::make_unique<ledger>(stored.id, stored.name);
+        auto& l = *s.ledger_;
+        l.restore(stored.acked);
+        for (auto const& e : stored.entries) {
+            bool const readable = e.frame && shard_.out().can_unpack(*e.frame);
+            if (e.number == 0) {
+                if (readable)
+                    shard_.out().wait_in_lane(s, e.frame, {e.lane_, e.critical, false, true}, static_cast<std::uint32_t>(e.id));
+                l.next_entry = static_cast<std::uint32_t>(e.id) + 1;
+                continue;
+            }
+            l.restore_lost(e.number - 1, nodes);
+            if (readable)
+                l.append(nodes.take(e.frame), shard_.seconds());
+            else
+                l.skip(nodes, e.skipped != 0 ? e.skipped : 1, e.skipped != 0 ? loss::evicted : loss::restarted, shard_.seconds());
+        }
+        l.restore_lost(stored.count, nodes);
+        for (auto const& r : stored.requests)
+            l.answer(r.id, r.answer.empty() ? frame_ref() : shared_frame::message(C::serializer::frame_opcode, r.answer),
+                     shard_.options().delivery.max_requests);
+        s.counts_.published = l.unresolved() + s.box_.events();
+        shard_.observe().count(metric::published, s.counts_.published);
+        s.phase_ = phase::away;
+        s.deadline_ = s.active_at_ + shard_.options().delivery.resume_window;
+        ++away_;
+        order_.push_back({s.handle_, s.connection_});
+        static_cast<void>(shard_.admitted(s));
+        shard_.shared().users.name(l.name, s.user_, s.handle_);
+        for (std::string const& room : stored.rooms)
+            static_cast<void>(shard_.rooms().join(s, room));
+        if constexpr (has_opened<typename Shard::app_type, session_type>)
+            shard_.guarded([&] { shard_.app().opened(s); });
+    }
     /// A kept session that has no connection ends.
     void forget(session_type& s)
     {

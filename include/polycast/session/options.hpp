@@ -2,6 +2,7 @@
 
 #include <polycast/compression/policy.hpp>
 #include <polycast/delivery/options.hpp>
+#include <polycast/room/history.hpp>
 #include <polycast/session/handle.hpp>
 #include <polycast/session/tally.hpp>
 
@@ -42,6 +43,7 @@ struct server_options {
 
     compression::options compression{};  ///< the numbers of the compression policy
     delivery::options delivery{};        ///< the numbers of the delivery policy
+    history_options history{};           ///< what rooms keep of their past; nothing unless `max_events` says so
 
     heartbeat_options heartbeat{};
     std::chrono::milliseconds stale_after = std::chrono::seconds(120);  ///< no activity either way: close 4000
@@ -66,6 +68,7 @@ struct server_options {
     check(o.max_message_bytes > 0, "max_message_bytes must be above 0");
     check(o.max_fragments > 0, "max_fragments must be above 0");
     check(o.max_outbox_bytes > 0, "max_outbox_bytes must be above 0");
+    check(o.history.max_rooms > 0, "history.max_rooms must be above 0");
     check(o.max_outbox_events > 0, "max_outbox_events must be above 0");
     check(o.max_mailbox_emissions > 0, "max_mailbox_emissions must be above 0");
     check(o.max_unopened > 0, "max_unopened must be above 0");

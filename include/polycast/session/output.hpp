@@ -8,6 +8,7 @@
 #include <polycast/message/control.hpp>
 #include <polycast/outbox/encode.hpp>
 #include <polycast/outbox/writer.hpp>
+#include <polycast/session/merging.hpp>
 #include <polycast/session/packing.hpp>
 #include <polycast/session/pressure.hpp>
 #include <polycast/session/session.hpp>
@@ -39,7 +40,7 @@ public:
 
     explicit output(Shard& shard)
         : shard_(shard), packing_(shard), staging_(shard, packing_, nodes_, joined_lanes), pressure_(shard, nodes_),
-          writer_(C::serializer::joins, C::serializer::separator), windows_(shard.loop())
+          merging_(shard, nodes_), writer_(C::serializer::joins, C::serializer::separator), windows_(shard.loop())
     {
     }
 
@@ -48,9 +49,21 @@ public:
     outcome emit(session_type& s, Event const& event, envelope_head const& head)
     {
         byte_buffer& text = encode_scratch();
-        if (C::serializer::encode(text, head, event))
-            return outcome::refused;
-        shard_.observe().count(metric::encodes, 1);
+        if constexpr (coalesces_with<typename C::serializer, Event>) {
+            encoded_span appended;
+            if (C::serializer::encode(text, head, event, &appended))
+                return outcome::refused;
+            shard_.observe().count(metric::encodes, 1);
+            if (!writes_directly(s, urgency_of<Event>)) {
+                auto const frame = make_coalescing_frame<typename C::serializer>(head, event, text.view(), appended);
+                frame->mark_joinable();
+                return enqueue(s, frame, urgency_of<Event>);
+            }
+        } else {
+            if (C::serializer::encode(text, head, event))
+                return outcome::refused;
+            shard_.observe().count(metric::encodes, 1);
+        }
         return emit_payload(s, {text.view(), C::serializer::frame_opcode, true}, urgency_of<Event>);
     }
     /// To one session, as it is.
@@ -59,15 +72,19 @@ public:
         return emit_payload(s, {payload, op, false}, {});
     }
     /// Queues a frame in a lane; the batching policy says when it is written.
-    outcome enqueue(session_type& s, frame_ref const& frame, urgency const& u)
+    outcome enqueue(session_type& s, frame_ref const& emitted, urgency const& u)
     {
         if (!s.takes_events())
             return outcome::gone;
-        auto const bytes = frame->wire_bytes();
-        if (!pressure_.has_room(s, bytes) && !make_room(s, bytes, u))
+        auto const queue = outbox::queue_of(u.lane);
+        if (!pressure_.has_room(s, emitted->wire_bytes()) && !make_room(s, emitted->wire_bytes(), u))
             return s.takes_events() ? pressure_.refuse(s, u) : outcome::gone;
-        auto* const node = s.box_.push(nodes_, outbox::queue_of(u.lane), frame, u.event ? 1 : 0);
+        bool const first = s.box_.waiting(u.lane) == 0;
+        auto const frame = merging_.merge(s, emitted, queue);
+        auto const bytes = emitted->wire_bytes();
+        auto* const node = s.box_.push(nodes_, queue, frame, u.event ? 1 : 0);
         node->critical = u.critical;
+        merging_.queued(s, node, queue);
         count(s, bytes, u.event);
         shard_.accepted(s, *node, u);
         if (u.barrier) {
@@ -76,7 +93,7 @@ public:
                 mark_dirty(s);
             return outcome::queued;
         }
-        return s.has_connection() ? schedule(s, u.lane) : outcome::queued;
+        return s.has_connection() ? schedule(s, u.lane, first) : outcome::queued;
     }
     /// Control frames, protocol messages and HTTP answers: above all lanes, exempt from every drop.
     void control(session_type& s, std::string_view wire)
@@ -128,7 +145,15 @@ public:
         mark_dirty(s);
     }
     void tell_gap(session_type& s, std::uint64_t from, std::uint64_t to, loss why) { staging_.tell_gap(s, from, to, why); }
-    void left_lane(session_type&, frame_node&) noexcept {}
+    /// As a durable log has kept it.
+    void wait_in_lane(session_type& s, frame_ref const& frame, urgency const& u, std::uint32_t entry)
+    {
+        auto* const node = s.box_.push(nodes_, outbox::queue_of(u.lane), frame, 1);
+        node->critical = u.critical;
+        node->entry = entry;
+    }
+    [[nodiscard]] bool can_unpack(shared_frame const& frame) { return packing_.can_unpack(frame); }
+    static void left_lane(session_type& s, frame_node const& node) noexcept { merging<Shard>::left(s, node); }
 
     /// `s` is the session whose bytes are being handled, until `end_direct`.
     void begin_direct(session_type& s) noexcept { direct_owner_ = &s; }
@@ -205,6 +230,7 @@ public:
             }
         s.counts_.dropped += lost;
         shard_.observe().count(metric::dropped, lost);
+        merging_.clear(s);
         if (s.phase_ == phase::dead)
             s.box_.clear(nodes_);
         else
@@ -249,7 +275,8 @@ private:
             frame->mark_joinable();
         return !u.event && message.is_event ? answer(s, frame) : enqueue(s, frame, u);
     }
-    outcome schedule(session_type& s, lane l)
+    /// `first`: nothing waited in the lane before.
+    outcome schedule(session_type& s, lane l, bool first)
     {
         switch (C::batching::when(l)) {
         case flush_time::now:
@@ -267,7 +294,7 @@ private:
                 windows_.forget(s.windows_, l);
                 s.due_ |= mask_of(l);
                 mark_dirty(s);
-            } else if (!windows_.is_open(s.windows_, l) || s.box_.waiting(l) == 1) {
+            } else if (first || !windows_.is_open(s.windows_, l)) {
                 windows_.open(shard_, s.handle_, s.windows_, l);
             }
             break;
@@ -357,6 +384,7 @@ private:
     node_pool nodes_;
     staging<Shard> staging_;
     pressure<Shard> pressure_;
+    merging<Shard> merging_;
     writer writer_;
     windows<Shard> windows_;
     byte_buffer direct_;

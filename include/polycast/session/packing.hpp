@@ -62,8 +62,19 @@ public:
             if (s.context_)
                 return false;
         if constexpr (compression::forms != 0)
-            return frame.form() == plain_profile || frame.form() == s.profile_;
+            return frame.form() == s.profile_ || (frame.form() == plain_profile && !frame.coalesces());
         return true;
+    }
+    /// False for a frame of an earlier process, whose compression this one has not.
+    [[nodiscard]] bool can_unpack([[maybe_unused]] shared_frame const& frame)
+    {
+        if constexpr (compression::forms != 0)
+            if (auto const form = frame.form(); form != plain_profile) {
+                unpacked_.clear();
+                return form <= compression::forms &&
+                       !shard_.codec().decompress(form, unpacked_, frame.payload(), ~std::size_t{0} >> 2);
+            }
+        return frame.form() == plain_profile;
     }
     /// What `frame` carries, before compression; in the frame, or here until the next call.
     [[nodiscard]] outgoing unpacked(shared_frame const& frame)

@@ -2,6 +2,7 @@
 
 #include <polycast/outbox/encode.hpp>
 #include <polycast/outbox/lane.hpp>
+#include <polycast/room/histories.hpp>
 #include <polycast/session/arrival.hpp>
 #include <polycast/session/directory.hpp>
 #include <polycast/session/handle.hpp>
@@ -32,6 +33,8 @@ struct posted {
     handle to{};
     handle except{};
     std::string name{};  ///< of the user or room
+    std::uint64_t offset = 0;      ///< in a room with a history
+    std::uint64_t trimmed_to = 0;  ///< up to here that history was forgotten
     encoded<C> frames{};
 
     [[nodiscard]] std::size_t bytes() const noexcept
@@ -114,8 +117,9 @@ private:
 template <class C>
 class port {
 public:
-    port(std::uint32_t shards, typename C::transport const& t, compression::options const& compressed)
-        : codec(compressed), users(shards), mailboxes(shards), alive(shards), doors(C::delivery::resumes ? shards : 0),
+    port(std::uint32_t shards, typename C::transport const& t, compression::options const& compressed,
+         history_options const& history, std::string epoch)
+        : codec(compressed), histories(history, std::move(epoch)), users(shards), mailboxes(shards), alive(shards), doors(C::delivery::resumes ? shards : 0),
           transport_(t)
     {
     }
@@ -168,6 +172,7 @@ public:
     }
 
     [[no_unique_address]] typename C::compression const codec;
+    room_histories histories;
     directory users;
     std::vector<mailbox<C>> mailboxes;
     std::vector<liveness> alive;

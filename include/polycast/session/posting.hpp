@@ -5,6 +5,7 @@
 #include <polycast/session/port.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -24,19 +25,66 @@ template <class C>
     return to.every_shard();
 }
 
+/// Encodes an event for a room and hands it to `deliver(posted)`. In a room with a history it takes the next offset and
+/// is kept; the room is locked until it is delivered, so that offsets arrive everywhere in their order. `begin()` is called
+/// first, in the lock.
+template <class C, class Event, class Count, class Begin, class Deliver>
+[[nodiscard]] sent emit_to_room(port<C>& to, posted<C>&& p, Event const& event, Count count, Begin begin, Deliver deliver)
+{
+    envelope_head head{.room = p.name, .timestamp = to.wall_now()};
+    p.urgent = urgency_of<Event>;
+    auto const encode = [&](auto wanted) {
+        return !encode_event<C>(p.frames, to.codec, head, event, wanted, count);
+    };
+    auto const wanted = to.profiles_in_use();
+    if (!to.histories.enabled()) {
+        begin();
+        return encode(wanted) ? deliver(p) : sent{outcome::refused, 0, 0, 0};
+    }
+    auto const room = to.histories.open(p.name);
+    auto const locked = room->lock();
+    begin();
+    head.offset = p.offset = room->next_offset();
+    p.urgent.lane = lane::normal;  // one lane for all: who has seen an offset has seen those below
+    if (!encode([&](std::size_t profile) { return profile == plain_profile || wanted(profile); }))
+        return {outcome::refused, 0, 0, 0};
+    p.trimmed_to = room->keep(p.frames[plain_profile], *head.timestamp).to;
+    return deliver(p);
+}
+
+/// Keeps an event for a user who has no session.
+template <class C, class Event, class Count>
+[[nodiscard]] sent keep_for_later(port<C>& to, posted<C>& p, Event const& event, Count count)
+{
+    sent result;
+    envelope_head const head{.timestamp = to.wall_now(), .recovered = true};
+    auto const plain_only = [](std::size_t profile) { return profile == plain_profile; };
+    if (encode_event<C>(p.frames, to.codec, head, event, plain_only, count))
+        return {outcome::refused, 0, 0, 0};
+    if (to.users.keep_offline(p.name, p.frames[plain_profile], event_critical<Event>)) {
+        count(metric::offline);
+        result.count(outcome::queued);
+    }
+    return result;
+}
+
 /// Encodes `event` on this thread, once a profile in use, and posts it to the shards it concerns. Any thread.
 template <class C, class Event>
 [[nodiscard]] sent post_event(port<C>& to, posted<C>&& p, Event const& event)
 {
-    auto const mask = to.is_open() ? shards_for(to, p) : 0;
-    if (mask == 0)
-        return {};
-    envelope_head head;
-    if (p.kind == audience_kind::room)
-        head.room = p.name;
-    head.timestamp = to.wall_now();
-    p.urgent = urgency_of<Event>;
     auto const count = [&](metric m) { to.shared_observer.count_shared(m, 1); };
+    auto const mask = to.is_open() ? shards_for(to, p) : 0;
+    if (mask == 0) {
+        if constexpr (C::delivery::resumes && !event_control<Event>)
+            if (p.kind == audience_kind::user && to.is_open())
+                return keep_for_later(to, p, event, count);
+        return {};
+    }
+    if (p.kind == audience_kind::room)
+        return emit_to_room(
+            to, std::move(p), event, count, [] {}, [&](posted<C> const& made) { return to.post(mask, made); });
+    envelope_head const head{.timestamp = to.wall_now()};
+    p.urgent = urgency_of<Event>;
     if (encode_event<C>(p.frames, to.codec, head, event, to.profiles_in_use(), count))
         return {outcome::refused, 0, 0, 0};
     return to.post(mask, p);

@@ -11,6 +11,7 @@
 #include <polycast/room/registry.hpp>
 #include <polycast/session/arrival.hpp>
 #include <polycast/session/handle.hpp>
+#include <polycast/session/merging.hpp>
 #include <polycast/session/outcome.hpp>
 #include <polycast/session/room_to_send.hpp>
 #include <polycast/session/tally.hpp>
@@ -57,6 +58,8 @@ template <class Shard>
 class packing;
 template <class Shard>
 class pressure;
+template <class Shard>
+class merging;
 template <class Shard>
 class staging;
 template <class Shard>
@@ -204,6 +207,8 @@ private:
     template <class>
     friend class detail::pressure;
     template <class>
+    friend class detail::merging;
+    template <class>
     friend class detail::staging;
     template <class>
     friend class detail::keeping;
@@ -272,6 +277,7 @@ private:
     std::unique_ptr<std::string> head_{};  ///< of the request, while incomplete; then the reason of our close
     std::string user_{};
     [[no_unique_address]] detail::ledger_of<typename C::delivery> ledger_{};
+    std::unique_ptr<detail::mergeable> mergeable_{};
     detail::room_waiter* waiting_ = nullptr;
     session_record record_{};
     polycast::tally counts_{};

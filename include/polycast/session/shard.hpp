@@ -20,6 +20,7 @@
 #include <chrono>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -48,8 +49,8 @@ public:
     static constexpr bool durable = journal_type::durable;
 
     shard(std::uint32_t index, transport_type const& t, server_options const& options, App& app,
-          std::shared_ptr<port_type> const& shared, std::string_view epoch, typename journal_type::database& log)
-        : index_(index), options_(options), app_(app), port_(shared), epoch_(epoch), loop_(t), journal_(log)
+          std::shared_ptr<port_type> const& shared, typename journal_type::database& log)
+        : index_(index), options_(options), app_(app), port_(shared), loop_(t), journal_(log)
     {
         static_cast<void>(read_buffer_.prepare(options.read_buffer_bytes));
     }
@@ -77,6 +78,14 @@ public:
         notifier_.wait(step{this, &shard::mail_came});
         accept();
         tick_.start(options_.tick, step{this, &shard::tick});
+    }
+    /// Before it listens: a session of an earlier process.
+    template <class Stored>
+    void restore(Stored const& stored)
+    {
+        turn_scope const scope(*this);
+        now_ = began_at_ = loop_.now();
+        keeping_.restore(stored);
     }
     /// Drains soon. From any thread.
     void post_drain() { loop_.post(step{this, &shard::drain}); }
@@ -212,7 +221,7 @@ public:
     [[nodiscard]] typename C::compression const& codec() const noexcept { return port_->codec; }
     [[nodiscard]] byte_buffer& unpacked() noexcept { return unpacked_; }
     [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
-    [[nodiscard]] std::string_view epoch() const noexcept { return epoch_; }
+    [[nodiscard]] std::string_view epoch() const noexcept { return port_->histories.epoch(); }
     /// As of the last tick: fine enough for deadlines, and free.
     [[nodiscard]] time_point now() const noexcept { return now_; }
     [[nodiscard]] static std::size_t profile(session_type const& s) noexcept { return s.profile_; }
@@ -293,6 +302,18 @@ public:
             }
             want_turn();
         }
+    }
+    /// A durable log keeps the history of rooms: one shard tells it, for all.
+    void keep_history([[maybe_unused]] posted<C> const& p)
+    {
+        if constexpr (durable)
+            if (p.offset != 0 && std::hash<std::string_view>{}(p.name) % port_->shards() == index_) {
+                auto const now = std::chrono::duration_cast<std::chrono::milliseconds>(loop_.wall_now().time_since_epoch());
+                journal_.log().history(p.name, p.offset, now.count(), p.frames[plain_profile]);
+                if (p.trimmed_to != 0)
+                    journal_.log().history_trimmed(p.name, p.trimmed_to);
+                want_turn();
+            }
     }
     /// There is room again for who waits for it.
     void wake(session_type& s)
@@ -580,8 +601,11 @@ private:
             return;
         port_->alive[index_].set(s.handle_.slot, 0);
         if constexpr (C::delivery::resumes)
-            if (s.ledger_)
+            if (s.ledger_) {
                 port_->users.forget(s.ledger_->name);
+                if (!draining_)  // a durable log keeps what a server that stops has
+                    journal_.ended(*s.ledger_);
+            }
         ended_.push_back({s.handle_, std::move(info)});
         want_turn();
     }
@@ -671,7 +695,6 @@ private:
     server_options const& options_;
     App& app_;
     std::shared_ptr<port_type> port_;
-    std::string const epoch_;
     loop_type loop_;
     typename transport_type::acceptor acceptor_{loop_};
     typename transport_type::notifier notifier_{loop_};

@@ -46,7 +46,7 @@ struct urgency {
     bool event = false;     ///< of the application: it is counted
 };
 template <class Event>
-inline constexpr urgency urgency_of{event_lane<Event>, event_critical<Event>, event_critical<Event>, !event_control<Event>};
+inline constexpr urgency urgency_of{event_lane<Event>, event_critical<Event>, event_barrier<Event>, !event_control<Event>};
 
 }  // namespace detail
 

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <polycast/observer/policy.hpp>
+#include <polycast/outbox/coalescing.hpp>
+#include <polycast/outbox/outbox.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace polycast::inline v0::detail {
+
+/// The events in a session's lanes that a later one of their subject may take along. A few at a time: subjects are runs
+/// and charts, and what is written is not here any more. The oldest give way.
+class mergeable {
+public:
+    struct entry {
+        std::uint64_t hash;
+        frame_node* node;
+        std::uint8_t queue;
+    };
+    static constexpr std::size_t most = 64;
+
+    void add(entry const& e)
+    {
+        if (entries_.size() == most)
+            entries_.erase(entries_.begin());
+        entries_.push_back(e);
+    }
+    /// The one of `frame`'s subject in that queue, or none.
+    [[nodiscard]] frame_node* find(shared_frame const& frame, std::size_t queue) const noexcept
+    {
+        auto const hash = subject_hash(frame);
+        for (std::size_t i = entries_.size(); i-- > 0;)
+            if (entries_[i].hash == hash && entries_[i].queue == queue && same_subject(*entries_[i].node->frame, frame))
+                return entries_[i].node;
+        return nullptr;
+    }
+    void forget(frame_node const* node) noexcept
+    {
+        for (std::size_t i = entries_.size(); i-- > 0;)
+            if (entries_[i].node == node) {
+                entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(i));
+                return;
+            }
+    }
+    void clear() noexcept { entries_.clear(); }
+
+private:
+    std::vector<entry> entries_;
+};
+
+/// Coalesces what waits for a session: an event that has an older one of its subject in its lane takes that along and
+/// stands where it would have stood alone, so it never goes before what was emitted before it.
+template <class Shard>
+class merging {
+public:
+    using session_type = typename Shard::session_type;
+    using C = typename Shard::composition_type;
+
+    merging(Shard& shard, node_pool& nodes) noexcept : shard_(shard), nodes_(nodes) {}
+
+    /// What is to be queued for `frame`: itself, or with an older one that is then gone from `queue`.
+    [[nodiscard]] frame_ref merge(session_type& s, frame_ref const& frame, std::size_t queue)
+    {
+        if (!frame->coalesces() || !s.mergeable_)
+            return frame;
+        frame_node* const older = s.mergeable_->find(*frame, queue);
+        if (older == nullptr)
+            return frame;
+        auto both = merger_.merge(older->frame, frame);
+        s.mergeable_->forget(older);  // if they do not merge, nothing may overtake this one
+        if (!both)
+            return frame;
+        s.box_.remove(queue, older);
+        shard_.forgotten(s, *older);
+        nodes_.give_back(older);
+        ++s.counts_.coalesced;
+        shard_.observe().count(metric::coalesced, 1);
+        return both;
+    }
+    void queued(session_type& s, frame_node* node, std::size_t queue)
+    {
+        if (!node->frame->coalesces())
+            return;
+        if (!s.mergeable_)
+            s.mergeable_ = std::make_unique<mergeable>();
+        s.mergeable_->add({subject_hash(*node->frame), node, static_cast<std::uint8_t>(queue)});
+    }
+    /// It left its lane.
+    static void left(session_type& s, frame_node const& node) noexcept
+    {
+        if (s.mergeable_ && node.frame->coalesces())
+            s.mergeable_->forget(&node);
+    }
+    static void clear(session_type& s) noexcept
+    {
+        if (s.mergeable_)
+            s.mergeable_->clear();
+    }
+
+private:
+    Shard& shard_;
+    node_pool& nodes_;
+    merger<typename C::serializer> merger_;
+};
+
+}  // namespace polycast::inline v0::detail
