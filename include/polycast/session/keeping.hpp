@@ -110,7 +110,8 @@ public:
             auto const lost = l.settle_evicted();
             s.counts_.dropped += lost;
             shard_.observe().count(metric::dropped, lost);
-            shard_.report(s, {from, l.first() - 1, lost, loss::evicted});
+            if (lost != 0)
+                shard_.report(s, {from, l.first() - 1, lost, loss::evicted});
             shard_.out().tell_gap(s, from, l.first() - 1, loss::evicted);
         }
         shard_.out().resume(s);

@@ -162,6 +162,14 @@ public:
     [[nodiscard]] polycast::handle handle() const noexcept { return handle_; }
     /// Empty for a connection whose user is not known.
     [[nodiscard]] std::string_view user() const noexcept { return user_; }
+    /// How its client names it when it resumes: a secret between the two. Empty for a session that is not kept.
+    [[nodiscard]] std::string_view name() const noexcept
+    {
+        if constexpr (C::delivery::resumes)
+            if (ledger_)
+                return ledger_->name;
+        return {};
+    }
     [[nodiscard]] std::string address() const { return stream_.peer_address(); }
     /// Whom the peer's certificate proves it to be (`tls::stream::peer_certificate_subject`); empty if it has none.
     [[nodiscard]] std::string peer_name() const

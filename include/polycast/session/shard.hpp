@@ -615,13 +615,13 @@ private:
         turn_scope const scope(*this);
         turn_wanted_ = false;
         out_.flush_dirty();
+        keeping_.end_turn();
+        tell();
         for (std::size_t i = 0; i < ended_.size(); ++i) {  // `closed` may end others
             end const e = std::move(ended_[i]);
             farewell(*find(e.of), e.info);
         }
         ended_.clear();
-        keeping_.end_turn();
-        tell();
         commit();
         for (handle const h : dead_)
             sessions_.erase({h.slot, h.generation});
@@ -655,7 +655,7 @@ private:
         drops_.clear();
         for (std::size_t i = 0; i < woken_.size(); ++i)
             if (session_type* const s = find(woken_[i]))
-                resume_waiters(*s, true);
+                resume_waiters(*s, s->is_open());
         woken_.clear();
         if (auto const ec = std::exchange(log_failure_, {}))
             if constexpr (has_log_failed<App>)
