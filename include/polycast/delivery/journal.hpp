@@ -34,6 +34,7 @@ public:
     static void left(ledger const&, std::string_view) noexcept {}
     static void requested(ledger const&, std::string_view, std::string_view, std::size_t) noexcept {}
     static std::error_code commit() noexcept { return {}; }
+    [[nodiscard]] static constexpr std::size_t backlog_bytes() noexcept { return 0; }
 };
 
 /// The same in words that a durable log understands: `Log::journal`.
@@ -50,6 +51,7 @@ public:
     void accepted(ledger& l, frame_node& node, lane in)
     {
         node.entry = l.next_entry++;
+        backlog_bytes_ += a_word + node.frame->wire_bytes();
         journal_.accepted(l.id, node.entry, node.frame, in, node.critical);
     }
     void numbered(ledger const& l, frame_node const& node) { journal_.numbered(l.id, node.entry, l.count()); }
@@ -65,11 +67,28 @@ public:
     {
         journal_.requested(l.id, id, answer, keep);
     }
+    void history(std::string_view room, std::uint64_t offset, std::int64_t at_ms, frame_ref const& frame)
+    {
+        backlog_bytes_ += a_word + frame->wire_bytes();
+        journal_.history(room, offset, at_ms, frame);
+    }
+    void history_trimmed(std::string_view room, std::uint64_t up_to) { journal_.history_trimmed(room, up_to); }
     /// What was told so far is on the disk when this returns without an error.
-    [[nodiscard]] std::error_code commit() { return journal_.pending() ? journal_.commit() : std::error_code(); }
-    [[nodiscard]] typename Delivery::log::journal& log() noexcept { return journal_; }
+    [[nodiscard]] std::error_code commit()
+    {
+        if (!journal_.pending())
+            return {};
+        if (std::error_code const ec = journal_.commit())
+            return ec;
+        backlog_bytes_ = 0;
+        return {};
+    }
+    /// About what waits in memory for a commit: much only while commits fail.
+    [[nodiscard]] std::size_t backlog_bytes() const noexcept { return backlog_bytes_; }
 
 private:
+    static constexpr std::size_t a_word = 128;
+    std::size_t backlog_bytes_ = 0;
     typename Delivery::log::journal journal_;
 };
 

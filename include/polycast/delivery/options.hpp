@@ -21,6 +21,7 @@ struct options {
 
     // Of a log that outlives the process.
     std::string log_file = "polycast.db";
+    std::size_t max_backlog_bytes = 64 * 1024 * 1024;  ///< per shard, not on the disk as commits fail: beyond it events are refused
     bool survive_power_loss = false;  ///< wait for the disk at each commit; without it only the process may die
 };
 

@@ -106,6 +106,8 @@ private:
     {
         shard_.keep_history(made);
         sent result = fan_out_local(shard_, made);
+        if (made.offset != 0 && result.receivers == 0)
+            result.status = outcome::queued;  // for those who will ask for it
         if (others() != 0) {
             auto const elsewhere = shard_.shared().post(others(), made);
             result.status = result.receivers == 0 || elsewhere.status < result.status ? elsewhere.status : result.status;

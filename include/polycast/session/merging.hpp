@@ -45,7 +45,10 @@ public:
                 return;
             }
     }
-    void clear() noexcept { entries_.clear(); }
+    void forget(lane_mask queues) noexcept
+    {
+        std::erase_if(entries_, [&](entry const& e) { return (queues >> e.queue & 1) != 0; });
+    }
 
 private:
     std::vector<entry> entries_;
@@ -94,10 +97,11 @@ public:
         if (s.mergeable_ && node.frame->coalesces())
             s.mergeable_->forget(&node);
     }
-    static void clear(session_type& s) noexcept
+    /// These queues are about to be taken from by others.
+    static void clear(session_type& s, lane_mask queues = all_lanes) noexcept
     {
         if (s.mergeable_)
-            s.mergeable_->clear();
+            s.mergeable_->forget(queues);
     }
 
 private:

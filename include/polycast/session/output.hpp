@@ -182,6 +182,7 @@ public:
                 staging_.stage(s, s.held_ ? lane_mask{} : s.due_, staging_.good_write_bytes);
             shard_.commit();
             lane_mask const due = all_staged ? control_only : s.due_ | control_only;
+            merging_.clear(s, due);
             switch (writer_.flush(s.box_, s.stream_, due, joined_lanes, nodes_, shard_.observe(), s.counts_.delivered)) {
             case flushed::failed: return shard_.kill(s);
             case flushed::blocked:

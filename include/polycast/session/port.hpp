@@ -1,5 +1,6 @@
 #pragma once
 
+#include <polycast/delivery/journal.hpp>
 #include <polycast/outbox/encode.hpp>
 #include <polycast/outbox/lane.hpp>
 #include <polycast/room/histories.hpp>
@@ -17,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -165,6 +167,19 @@ public:
     void set_open(bool on) noexcept { open_.store(on, std::memory_order_release); }
     [[nodiscard]] std::chrono::system_clock::time_point wall_now() const { return transport_.wall_now(); }
 
+    /// The history of a room was forgotten; a durable log is told.
+    void forget_room(std::string_view name, std::uint64_t floor)
+    {
+        if constexpr (session_journal<typename C::delivery>::durable) {
+            std::lock_guard const lock(forgotten_mutex_);
+            forgotten_.emplace_back(name, floor);
+        }
+    }
+    [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> take_forgotten()
+    {
+        std::lock_guard const lock(forgotten_mutex_);
+        return std::exchange(forgotten_, {});
+    }
     /// What is wanted of an emission: the forms that sessions have now.
     [[nodiscard]] auto profiles_in_use() const noexcept
     {
@@ -184,6 +199,8 @@ public:
 private:
     [[no_unique_address]] typename C::transport transport_;
     std::atomic<bool> open_{false};
+    std::mutex forgotten_mutex_;
+    std::vector<std::pair<std::string, std::uint64_t>> forgotten_;
 };
 
 }  // namespace polycast::inline v0::detail

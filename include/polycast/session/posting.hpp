@@ -41,7 +41,8 @@ template <class C, class Event, class Count, class Begin, class Deliver>
         begin();
         return encode(wanted) ? deliver(p) : sent{outcome::refused, 0, 0, 0};
     }
-    auto const room = to.histories.open(p.name);
+    auto const room =
+        to.histories.open(p.name, [&](std::string_view name, std::uint64_t floor) { to.forget_room(name, floor); });
     auto const locked = room->lock();
     begin();
     head.offset = p.offset = room->next_offset();

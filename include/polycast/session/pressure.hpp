@@ -24,6 +24,8 @@ public:
     [[nodiscard]] bool has_room(session_type const& s, std::size_t bytes) const noexcept
     {
         auto const& o = shard_.options();
+        if (shard_.journal().backlog_bytes() > o.delivery.max_backlog_bytes)
+            return false;  // what cannot be kept is not taken
         std::size_t held = s.box_.queued_bytes();
         std::size_t most = o.max_outbox_bytes;
         if constexpr (C::delivery::resumes)

@@ -309,9 +309,11 @@ public:
         if constexpr (durable)
             if (p.offset != 0 && std::hash<std::string_view>{}(p.name) % port_->shards() == index_) {
                 auto const now = std::chrono::duration_cast<std::chrono::milliseconds>(loop_.wall_now().time_since_epoch());
-                journal_.log().history(p.name, p.offset, now.count(), p.frames[plain_profile]);
+                journal_.history(p.name, p.offset, now.count(), p.frames[plain_profile]);
                 if (p.trimmed_to != 0)
-                    journal_.log().history_trimmed(p.name, p.trimmed_to);
+                    journal_.history_trimmed(p.name, p.trimmed_to);
+                for (auto const& [room, floor] : port_->take_forgotten())
+                    journal_.history_trimmed(room, floor);
                 want_turn();
             }
     }
