@@ -469,6 +469,68 @@ BOOST_AUTO_TEST_CASE(a_rooms_history_is_trimmed_and_its_offset_stays)
     BOOST_TEST(offsets(state.rooms[1]) == "s@1:");
 }
 
+BOOST_AUTO_TEST_CASE(a_room_that_was_forgotten_is_gone_and_its_floor_stays)
+{
+    for (bool const in_one_batch : {false, true}) {
+        folder f;
+        {
+            writer w(f);
+            w.j.history("old", 8, 1, text("8"));
+            w.j.history("other", 3, 1, text("3"));
+            if (!in_one_batch)
+                w.commit();
+            w.j.history_forgotten("old", 8);
+            w.commit();
+            w.j.history_forgotten("other", 8);
+            w.j.history("other", 9, 2, text("reborn"));
+            w.commit();
+        }
+        auto const state = recovered(f);
+        BOOST_TEST(state.history_floor == 8U);
+        BOOST_REQUIRE_EQUAL(state.rooms.size(), 1U);
+        BOOST_TEST(offsets(state.rooms[0]) == "other@9: 9=reborn/2");
+        {  // Another shard told of the new life first.
+            writer w(f);
+            w.j.history_forgotten("other", 8);
+            w.commit();
+        }
+        BOOST_TEST(offsets(recovered(f).rooms.at(0)) == "other@9: 9=reborn/2");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_history_that_two_shards_tell_is_kept_once_and_begins_behind_its_last_hole)
+{
+    folder f;
+    {
+        writer w(f);
+        journal other_shard(w.d);
+        std::vector<pc::frame_ref> frames;
+        for (std::uint64_t n = 1; n <= 6; ++n) {
+            frames.push_back(text(std::to_string(n)));
+            w.j.history("r", n, 0, frames.back());
+            if (n != 4)  // it never came to commit that
+                other_shard.history("s", n, 0, frames.back());
+            other_shard.history("r", n, 0, frames.back());
+        }
+        BOOST_REQUIRE(!other_shard.commit());
+        w.commit();
+    }
+    auto const state = recovered(f);
+    BOOST_REQUIRE_EQUAL(state.rooms.size(), 2U);
+    BOOST_TEST(offsets(state.rooms[0]) == "r@6: 1=1/0 2=2/0 3=3/0 4=4/0 5=5/0 6=6/0");
+    BOOST_TEST(offsets(state.rooms[1]) == "s@6: 5=5/0 6=6/0");
+    BOOST_TEST(rows(f, "frame") == 6);
+    {
+        writer w(f);
+        w.j.history_trimmed("r", 6);
+        w.j.history_trimmed("s", 6);
+        w.commit();
+        w.j.history("t", 1, 0, text("t"));
+        w.commit();
+    }
+    BOOST_TEST(rows(f, "frame") == 1);  // each was counted right
+}
+
 BOOST_AUTO_TEST_CASE(an_event_for_a_thousand_sessions_and_a_history_is_stored_once)
 {
     folder f;

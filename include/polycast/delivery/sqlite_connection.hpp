@@ -49,8 +49,8 @@ public:
         if (int const created = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600); created >= 0)
             ::close(created);
         sqlite3* opened = nullptr;
-        int const result =
-            sqlite3_open_v2(file.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+        int const flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+        int const result = sqlite3_open_v2(file.c_str(), &opened, flags, nullptr);
         db_.reset(opened);
         require(result);
         sqlite3_extended_result_codes(db_.get(), 1);

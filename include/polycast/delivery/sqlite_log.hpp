@@ -127,6 +127,8 @@ public:
         batch_.requested(session, id, answer, keep);
     }
 
+    /// An event of a room has its offset. Every shard that sends it says so before it does: it is kept once, and no offset
+    /// that a client has seen is given again.
     void history(std::string_view room, std::uint64_t offset, std::int64_t at_ms, frame_ref const& frame)
     {
         batch_.history(room, {offset, at_ms, frame});
@@ -135,6 +137,8 @@ public:
     {
         batch_.history_trimmed(room, up_to_offset);
     }
+    /// The room's past goes. Rooms that begin from now on begin behind offset `floor`.
+    void history_forgotten(std::string_view room, std::uint64_t floor) { batch_.history_forgotten(room, floor); }
 
     /// There is something to commit.
     [[nodiscard]] bool pending() const noexcept { return !batch_.empty(); }

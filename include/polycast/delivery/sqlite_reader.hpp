@@ -32,6 +32,8 @@ public:
         read_requests(writer);
         sqlite_statement epoch(log_, "SELECT value FROM setting WHERE name = 'epoch'");
         epoch.read([&] { state_.epoch = epoch.text(0); });
+        sqlite_statement floor(log_, "SELECT value FROM setting WHERE name = 'floor'");
+        floor.read([&] { state_.history_floor = floor.count(0); });
         for (auto& [id, f] : frames_)
             writer.frames.found(id, std::move(f.frame), f.rows);
         return std::move(state_);
@@ -128,9 +130,17 @@ private:
             while (room != state_.rooms.end() && room->name != events.bytes(0))
                 ++room;
             known_frame const& f = need(events.integer(3));
-            if (room != state_.rooms.end())
-                room->events.push_back({events.count(1), events.integer(2), f.frame->op(), f.frame->payload(), f.frame});
+            if (room == state_.rooms.end())
+                return;
+            // What lies before a hole, of which another shard had not told yet, is of no use: who needs it needs the hole.
+            if (!room->events.empty() && room->events.back().offset + 1 != events.count(1))
+                room->events.clear();
+            room->events.push_back(
+                {events.count(1), events.integer(2), f.frame->op(), f.frame->payload(), f.frame});
         });
+        for (auto& r : state_.rooms)
+            if (!r.events.empty() && r.events.back().offset != r.offset)
+                r.events.clear();
     }
 
     void read_requests(sqlite_writer& writer)

@@ -25,13 +25,18 @@ inline constexpr std::int64_t log_schema_version = 1;
 inline constexpr char const* log_schema = R"(
 BEGIN;
 CREATE TABLE setting(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE session(id INTEGER PRIMARY KEY, name BLOB NOT NULL, user BLOB NOT NULL, count INTEGER NOT NULL, acked INTEGER NOT NULL);
-CREATE TABLE frame(id INTEGER PRIMARY KEY, op INTEGER NOT NULL, rsv1 INTEGER NOT NULL, form INTEGER NOT NULL, payload BLOB NOT NULL);
-CREATE TABLE entry(session INTEGER, place INTEGER, frame INTEGER, flags INTEGER, skipped INTEGER, reason BLOB, PRIMARY KEY(session, place)) WITHOUT ROWID;
+CREATE TABLE session(id INTEGER PRIMARY KEY, name BLOB NOT NULL, user BLOB NOT NULL,
+    count INTEGER NOT NULL, acked INTEGER NOT NULL);
+CREATE TABLE frame(id INTEGER PRIMARY KEY, op INTEGER NOT NULL, rsv1 INTEGER NOT NULL, form INTEGER NOT NULL,
+    payload BLOB NOT NULL);
+CREATE TABLE entry(session INTEGER, place INTEGER, frame INTEGER, flags INTEGER, skipped INTEGER, reason BLOB,
+    PRIMARY KEY(session, place)) WITHOUT ROWID;
 CREATE TABLE member(session INTEGER, room BLOB NOT NULL, PRIMARY KEY(session, room)) WITHOUT ROWID;
-CREATE TABLE request(session INTEGER, place INTEGER, id BLOB NOT NULL, answer BLOB NOT NULL, PRIMARY KEY(session, place)) WITHOUT ROWID;
+CREATE TABLE request(session INTEGER, place INTEGER, id BLOB NOT NULL, answer BLOB NOT NULL,
+    PRIMARY KEY(session, place)) WITHOUT ROWID;
 CREATE TABLE room(name BLOB PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE history(room BLOB, place INTEGER, at_ms INTEGER NOT NULL, frame INTEGER NOT NULL, PRIMARY KEY(room, place)) WITHOUT ROWID;
+CREATE TABLE history(room BLOB, place INTEGER, at_ms INTEGER NOT NULL, frame INTEGER NOT NULL,
+    PRIMARY KEY(room, place)) WITHOUT ROWID;
 PRAGMA application_id = 0x706F6C79;
 PRAGMA user_version = 1;
 COMMIT;

@@ -32,15 +32,20 @@ public:
           insert_(log, "INSERT OR REPLACE INTO entry(session, place, frame, flags) VALUES(?, ?, ?, ?)"),
           skip_(log, "INSERT OR REPLACE INTO entry(session, place, skipped, reason) VALUES(?, ?, ?, ?)"),
           number_(log, "UPDATE OR REPLACE entry SET place = ? WHERE session = ? AND place = ?"),
-          erase_(log, "DELETE FROM entry WHERE session = ? AND place BETWEEN ? AND ? RETURNING place, frame, skipped, reason"),
+          erase_(log, "DELETE FROM entry WHERE session = ? AND place BETWEEN ? AND ? "
+                      "RETURNING place, frame, skipped, reason"),
           join_(log, "INSERT OR IGNORE INTO member(session, room) VALUES(?, ?)"),
           leave_(log, "DELETE FROM member WHERE session = ? AND room = ?"),
           request_(log, "INSERT OR REPLACE INTO request(session, place, id, answer) VALUES(?, ?, ?, ?)"),
           limit_requests_(log, "DELETE FROM request WHERE session = ?1 AND place <= (SELECT place FROM request WHERE "
                                "session = ?1 ORDER BY place DESC LIMIT 1 OFFSET ?2)"),
-          room_(log, "INSERT INTO room(name, last) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET last = max(last, excluded.last)"),
+          room_(log, "INSERT INTO room(name, last) VALUES(?, ?) "
+                     "ON CONFLICT(name) DO UPDATE SET last = max(last, excluded.last)"),
           remember_(log, "INSERT OR IGNORE INTO history(room, place, at_ms, frame) VALUES(?, ?, ?, ?)"),
           forget_(log, "DELETE FROM history WHERE room = ? AND place <= ? RETURNING frame"),
+          forget_room_(log, "DELETE FROM room WHERE name = ? AND last <= ?"),
+          floor_(log, "INSERT INTO setting(name, value) VALUES('floor', ?) "
+                      "ON CONFLICT(name) DO UPDATE SET value = max(value, excluded.value)"),
           log_(&log)
     {
     }
@@ -104,6 +109,8 @@ private:
             write_session(session->first, session->second);
         for (auto const& [name, changes] : batch.rooms())
             write_room(name, changes);
+        if (batch.floor() > 0)
+            run(floor_.with(batch.floor()));
     }
 
     void write_session(std::uint64_t id, journal_batch::session_changes const& s)
@@ -173,10 +180,12 @@ private:
 
     void write_room(std::string const& name, journal_batch::room_changes const& r)
     {
-        if (r.offset > 0)
-            run(room_.with(name, r.offset));
+        if (r.forgotten > 0)
+            run(forget_room_.with(name, r.forgotten));
         if (r.trimmed > 0)
             each(forget_.with(name, r.trimmed), [&] { frames.lose(forget_.integer(0)); });
+        if (r.offset > 0)
+            run(room_.with(name, r.offset));
         for (auto const& e : r.events)
             if (std::int64_t frame = 0; need(e.frame, frame)) {
                 // Another shard may have told of it too.
@@ -188,7 +197,8 @@ private:
     static constexpr std::uint64_t max_place = ~std::uint64_t{0} >> 1;
 
     sqlite_statement begin_, commit_, rollback_, open_, count_, end_session_, end_rooms_, end_requests_, insert_, skip_,
-        number_, erase_, join_, leave_, request_, limit_requests_, room_, remember_, forget_;
+        number_, erase_, join_, leave_, request_, limit_requests_, room_, remember_, forget_, forget_room_,
+        floor_;
     sqlite_connection* log_;
     int result_ = SQLITE_DONE;
     std::uint64_t next_request_ = 1;

@@ -52,7 +52,7 @@ struct stored_room {
     };
     std::string name;
     std::uint64_t offset = 0;   ///< the last one given
-    std::vector<event> events;  ///< by offset
+    std::vector<event> events;  ///< one offset after the other; the last is `offset`, if there are any
 };
 
 /// All that a durable log has.
@@ -60,6 +60,7 @@ struct stored_state {
     std::string epoch;  ///< empty: of a new log
     std::vector<stored_session> sessions;
     std::vector<stored_room> rooms;
+    std::uint64_t history_floor = 0;  ///< no room that was forgotten had a higher offset
     std::uint64_t last_id = 0;  ///< no session and no waiting entry has a higher one
 };
 
