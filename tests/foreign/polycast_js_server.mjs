@@ -1,5 +1,7 @@
-// examples/hub/polycast.js with polycast's own server, over connections that are cut: polycast_js_server.mjs [BUILD FOLDER]
+// examples/hub/polycast.js with polycast's own server, over connections that are cut:
+//   polycast_js_server.mjs [BUILD FOLDER]
 import assert from 'node:assert';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import { cutter } from './support/cutter.mjs';
 import { Client, PolycastError, WebSocket, run, start, within } from './support/scripted.mjs';
@@ -140,7 +142,7 @@ await run({
     const log = (...what) => said.push(what);
     const here = code.replace('ws://localhost:8765/', server.url);
     const ws = new Function('WebSocket', 'console', `${here}; return ws;`)(WebSocket, {log});
-    await within((async () => { while (!said.length) await new Promise(done => setTimeout(done, 1)); })(), 'the answer');
+    await within((async () => { while (!said.length) await once(ws, 'message'); })(), 'the answer');
     assert.deepStrictEqual(said, [['agent_thinking', {run_id: 'r1', reasoning: 'reading: hello'}]]);
     ws.close();
   },
