@@ -214,14 +214,15 @@ export class Client {
   }
 
   /// Asks after a silence, and gives the connection up when that is not answered either.
-  #listen(asked = false) {
+  #listen() {
     const interval = this.#hello.heartbeat_ms;
     if (!interval || this.#state !== 'open') return;
     const silence = this.#options.now() - this.#heard;
+    const asks = silence >= interval;
+    const patience = asks ? 1.5 * interval : interval;
     if (silence >= 1.5 * interval) return this.#lost(LOST, 'nothing was heard');
-    if (silence >= interval && !asked) this.#transmit({type: '$ping'});
-    asked = silence >= interval;
-    this.#pulse.set(Math.max(1, (asked ? 1.5 : 1) * interval - silence), () => this.#listen(asked));
+    if (asks) this.#transmit({type: '$ping'});
+    this.#pulse.set(Math.max(1, patience - silence), () => this.#listen());
   }
 
   #failed(message) {

@@ -12,8 +12,8 @@ process.on('exit', () => console.log(`${checks} checks`));
 process.on('unhandledRejection', error => { console.log(`not ok - unhandled: ${error.stack}`); process.exit(1); });
 
 const event = (n, around = {}) => ({type: 'number', ...around, data: {n}});
-const events = (from, to, around) => Array.from({length: to - from + 1}, (_, i) => event(from + i, around));
-const inRoom = (room, from, to) => Array.from({length: to - from + 1}, (_, i) => event(from + i, {room, offset: from + i}));
+const events = (from, to) => upTo(to, from).map(n => event(n));
+const inRoom = (room, from, to) => upTo(to, from).map(n => event(n, {room, offset: n}));
 const upTo = (n, from = 1) => Array.from({length: n - from + 1}, (_, i) => from + i);
 const rejected = async (promise, code) => {
   const error = await within(promise.then(() => null, e => e), `a rejection with ${code}`);
@@ -51,7 +51,8 @@ await run({
     await s.end();
   },
 
-  'A token rides in `$open`, and in the handshake if that is wanted; it and the address are asked for anew.': async () => {
+  'A token rides in `$open`, and in the handshake if that is wanted; it and the address are asked for anew.':
+  async () => {
     const server = await Server.start();
     let asked = 0, addressed = 0;
     const s = await stage({token: async () => `täken/${++asked}?>`, bearer: true,
@@ -77,7 +78,8 @@ await run({
   'An address that cannot be had is told, and asked for again after the wait.': async () => {
     const server = await Server.start();
     let times = 0;
-    const s = await stage({url: async () => { if (++times === 1) throw new Error('no network'); return server.url; }}, server);
+    const url = async () => { if (++times === 1) throw new Error('no network'); return server.url; };
+    const s = await stage({url}, server);
     await s.state('waiting');
     assert.strictEqual(s.of('$error')[0].code, 'unreachable');
     assert.strictEqual(s.of('$error')[0].message, 'no network');
@@ -564,7 +566,8 @@ await run({
     await s.end();
   },
 
-  'A session that is resumed is in its rooms; one that is gone joins them from where it was, before all else.': async () => {
+  'A session that is resumed is in its rooms; one that is gone joins them from where it was, before all else.':
+  async () => {
     const s = await stage();
     const first = await s.open();
     for (const [room, more] of [['a', {offset: 3, epoch: 'e1'}], ['b', {}], ['c', {offset: 0, epoch: 'e1'}]]) {
@@ -907,6 +910,21 @@ await run({
     await within(Promise.all(answers), 'answers');
     assert.deepStrictEqual(second.received.filter(e => e.id).map(e => e.data.n), [2, ...upTo(10, 5)]);
     await s.end();
+
+    const forgotten = await stage({requestWindow: 4});
+    for (const n of upTo(9)) forgotten.client.emit('say', {n}).catch(() => {});
+    const third = await forgotten.open();
+    await third.until(e => e.data?.n === 4, 'the fourth');
+    third.drop();
+    const fourth = await forgotten.again({resumed: false});  // has seen none of them
+    await fourth.until(e => e.data?.n === 4, 'the fourth');
+    const answer = n => ({type: '$ok', id: fourth.received.find(e => e.data?.n === n).id});
+    fourth.say(answer(2), answer(1));
+    await fourth.until(e => e.data?.n === 6, 'the sixth');
+    fourth.say(answer(6), answer(5));
+    await forgotten.until(() => forgotten.client.pending === 5, 'the answers');
+    assert.deepStrictEqual(fourth.received.slice(1).map(e => e.data.n), upTo(6));
+    await forgotten.end();
   },
 
   'What is larger than the server takes is refused, and does not end the connection over and over.': async () => {
@@ -991,7 +1009,8 @@ await run({
     await s.end();
   },
 
-  'A handler that throws is told of, and breaks nothing: not the others, not the count, not the connection.': async () => {
+  'A handler that throws is told of, and breaks nothing: not the others, not the count, not the connection.':
+  async () => {
     const s = await stage();
     const peer = await s.open({ack: {every: 3, within_ms: 500}});
     const after = [];
