@@ -197,7 +197,7 @@ private:
             if (state.epoch.empty())
                 log_.set_epoch(histories.epoch());
             else
-                histories.restore(state.epoch, 0);
+                histories.restore(state.epoch, state.history_floor);
             for (auto const& room : state.rooms) {
                 std::vector<room_history::held> events;
                 for (auto const& e : room.events)

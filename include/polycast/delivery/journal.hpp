@@ -73,6 +73,7 @@ public:
         journal_.history(room, offset, at_ms, frame);
     }
     void history_trimmed(std::string_view room, std::uint64_t up_to) { journal_.history_trimmed(room, up_to); }
+    void history_forgotten(std::string_view room, std::uint64_t floor) { journal_.history_forgotten(room, floor); }
     /// What was told so far is on the disk when this returns without an error.
     [[nodiscard]] std::error_code commit()
     {

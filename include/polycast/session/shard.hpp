@@ -20,7 +20,6 @@
 #include <chrono>
 #include <cstddef>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -303,17 +302,18 @@ public:
             want_turn();
         }
     }
-    /// A durable log keeps the history of rooms: one shard tells it, for all.
+    /// A durable log keeps the history of rooms. Each shard tells it what it is about to send: an offset that anybody has
+    /// seen is in the log, and not given again.
     void keep_history([[maybe_unused]] posted<C> const& p)
     {
         if constexpr (durable)
-            if (p.offset != 0 && std::hash<std::string_view>{}(p.name) % port_->shards() == index_) {
+            if (p.offset != 0) {
                 auto const now = std::chrono::duration_cast<std::chrono::milliseconds>(loop_.wall_now().time_since_epoch());
                 journal_.history(p.name, p.offset, now.count(), p.frames[plain_profile]);
                 if (p.trimmed_to != 0)
                     journal_.history_trimmed(p.name, p.trimmed_to);
                 for (auto const& [room, floor] : port_->take_forgotten())
-                    journal_.history_trimmed(room, floor);
+                    journal_.history_forgotten(room, floor);
                 want_turn();
             }
     }
