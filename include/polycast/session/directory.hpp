@@ -3,6 +3,7 @@
 #include <polycast/detail/string_map.hpp>
 #include <polycast/outbox/shared_frame.hpp>
 #include <polycast/session/handle.hpp>
+#include <polycast/session/tally.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +19,7 @@ namespace polycast::inline v0::detail {
 /// An event for a user who has no session.
 struct offline_event {
     frame_ref frame;
-    bool critical = false;
+    urgency urgent;
 };
 
 /// Who is here, over all shards: caps are checked and a connection counted in one step; an emission to a user goes only
@@ -99,7 +100,7 @@ public:
     }
     /// Keeps an event for the user's next session. Critical ones displace others; false if there is no room, or if there
     /// is a session by now.
-    [[nodiscard]] bool keep_offline(std::string_view user, frame_ref frame, bool critical)
+    [[nodiscard]] bool keep_offline(std::string_view user, frame_ref frame, urgency const& u)
     {
         std::lock_guard const lock(mutex_);
         if (max_offline_events_ == 0)
@@ -112,13 +113,13 @@ public:
         auto& waiting = of(user).offline;
         if (waiting.size() >= max_offline_events_) {
             auto at = waiting.begin();
-            while (at != waiting.end() && at->critical)
+            while (at != waiting.end() && at->urgent.critical)
                 ++at;
-            if (at == waiting.end() || !critical)
+            if (at == waiting.end() || !u.critical)
                 return false;
             waiting.erase(at);
         }
-        waiting.push_back({std::move(frame), critical});
+        waiting.push_back({std::move(frame), u});
         return true;
     }
 

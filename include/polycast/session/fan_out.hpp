@@ -104,7 +104,7 @@ private:
     }
     sent deliver(posted<C> const& made)
     {
-        shard_.keep_history(made);
+        shard_.log().sends(made);
         sent result = fan_out_local(shard_, made);
         if (made.offset != 0 && result.receivers == 0)
             result.status = outcome::queued;  // for those who will ask for it

@@ -8,7 +8,9 @@
 #include <polycast/message/control.hpp>
 #include <polycast/serializer/error.hpp>
 #include <polycast/outbox/encode.hpp>
+#include <polycast/session/greeting.hpp>
 #include <polycast/session/hooks.hpp>
+#include <polycast/session/joining.hpp>
 #include <polycast/session/keepalive.hpp>
 #include <polycast/session/session.hpp>
 
@@ -59,7 +61,7 @@ struct inbound {
     }
     void close(std::optional<close_code> code, std::string_view reason)
     {
-        shard.peer_closed(s, code, reason);
+        shard.ends().peer_closed(s, code, reason);
     }
 
     // --- for the decoder: the first message opens a session that was waiting for it -----------------------------------
@@ -95,16 +97,16 @@ struct inbound {
     void control(envelope const& e)
     {
         if (e.type == "$open")
-            return greet(e);
+            return greeting<Shard>{shard, s}.open(e);
         if (!begun())
             return;
         acknowledge(e);
         if (e.type == "$ping")
             answer(e, control::pong{});
         else if (e.type == "$join")
-            join(e);
+            joining<Shard>{shard, s}.join(e);
         else if (e.type == "$leave")
-            leave(e);
+            joining<Shard>{shard, s}.leave(e);
         // WIRE: unknown `$` types are ignored.
     }
     void handled(envelope const& e)
@@ -213,94 +215,6 @@ private:
                 shard.keeps().acknowledge(s, *e.received);
     }
 
-    /// WIRE, reliable mode: `$open` begins a session, or resumes one, whose connection this has become.
-    void greet(envelope const& e)
-    {
-        bool const first = s.phase_ == phase::greeting;
-        control::hello hello;
-        if constexpr (C::delivery::resumes) {
-            if (!first)
-                return answer(e, control::error_reply{"bad_message", "$open: only as the first message"});
-            hello.resumed = static_cast<bool>(s.ledger_);
-            if (!s.ledger_)
-                shard.keeps().begin(s);
-            auto const& options = shard.options().delivery;
-            hello.session = s.ledger_->name;
-            hello.ack = {options.ack_every, static_cast<std::uint32_t>(options.ack_within.count())};
-        }
-        hello.epoch = shard.epoch();
-        hello.heartbeat_ms = static_cast<std::uint64_t>(shard.options().heartbeat.interval.count());
-        hello.max_message_bytes = shard.options().max_message_bytes;
-        std::string url;
-        std::uint8_t next_form = s.profile_;
-        if constexpr (has_dictionary<typename C::compression>)
-            if (auto const dictionary = shard.codec().dictionary();
-                first && (next_form = shard.codec().hello_form(s.profile_)) != s.profile_) {
-                url = dictionary_path(dictionary.id);
-                hello.dictionary.value = control::dictionary_reference{dictionary.id, url};
-            }
-        if (first)
-            s.phase_ = phase::open;
-        // Past the mailbox: nothing may come before it.
-        static_cast<void>(shard.out().emit(s, hello, envelope_head{.id_json = e.id}));
-        set_profile(next_form);
-        if (s.phase_ != phase::open)
-            return;
-        if (hello.resumed) {
-            if constexpr (C::delivery::resumes)
-                shard.keeps().resume(s, e.received.value_or(0));
-        } else if (first) {
-            opening<Shard>::begin(shard, s);
-        }
-    }
-    void set_profile(std::uint8_t form)
-    {
-        if (s.admitted_ && form != s.profile_) {
-            shard.shared().profiles.raise(form);
-            shard.shared().profiles.lower(s.profile_);
-        }
-        s.profile_ = form;
-    }
-    /// True if `payload`, the first message, resumes a session: then the connection goes there, and the message with it.
-    [[nodiscard]] bool moves([[maybe_unused]] std::span<char> payload)
-    {
-        if constexpr (C::delivery::resumes)
-            if (s.phase_ == phase::greeting && !s.unknown_) {
-                std::string first(payload.data(), payload.size());
-                opening_word word;
-                decode_limits limits;
-                C::serializer::template decode<polycast::events<>>({first.data(), first.size()}, limits, word);
-                if (handle const to = shard.keeps().wanted(s, word.type, word.session)) {
-                    shard.keeps().moves(s, to, word.received, {payload.data(), payload.size()});
-                    return true;
-                }
-            }
-        return false;
-    }
-    /// What the first object of a payload says.
-    struct opening_word {
-        std::string type{}, session{};
-        std::uint64_t received = 0;
-        bool done = false;
-
-        void control(envelope const& e)
-        {
-            type = e.type;
-            session = e.session;
-            received = e.received.value_or(0);
-            done = true;
-        }
-        template <class E>
-        void event(envelope const&, E&&)
-        {
-            done = true;
-        }
-        void unknown(envelope const&) { done = true; }
-        void error(envelope const&, decode_error const&) { done = true; }
-        [[nodiscard]] bool stopped() const noexcept { return done; }
-    };
-
-
     /// A message that came with RSV1 (RFC 7692 §6.2). False if it was refused. `payload` is then what it inflates to.
     [[nodiscard]] bool inflate([[maybe_unused]] opcode op, [[maybe_unused]] std::span<char>& payload)
     {
@@ -314,7 +228,7 @@ private:
                 return false;
             if (op == opcode::text && !valid_utf8({payload.data(), payload.size()})) {
                 std::error_code const ec = wire_error::invalid_utf8;
-                shard.fail(s, close_code_for(ec), ec.message());
+                shard.ends().fail(s, close_code_for(ec), ec.message());
                 return false;
             }
         }
@@ -329,7 +243,7 @@ private:
         std::error_code const ec = decompress(out, {payload.data(), payload.size()}, shard.options().max_message_bytes);
         payload = {out.data(), out.size()};
         if (ec)
-            shard.fail(s, ec == compression_error::too_large ? close_code::message_too_big : close_code::invalid_payload,
+            shard.ends().fail(s, ec == compression_error::too_large ? close_code::message_too_big : close_code::invalid_payload,
                        ec.message());
         return !ec;
     }
@@ -340,7 +254,7 @@ private:
                       "polycast: with serializer::raw the application needs `on(session, message const&)`.");
         polycast::message const m{{payload.data(), payload.size()}, op};
         if (!shard.guarded([&] { shard.app().on(s, m); }))
-            shard.close(s, close_code::internal_error, "the message could not be handled");
+            shard.ends().close(s, close_code::internal_error, "the message could not be handled");
     }
 
     void events(opcode op, std::span<char> payload)
@@ -358,69 +272,9 @@ private:
             }
         }
         if (op != C::serializer::frame_opcode)
-            return shard.fail(s, close_code::unsupported_data, "events come in the other kind of frame");
-        if (!moves(payload))
+            return shard.ends().fail(s, close_code::unsupported_data, "events come in the other kind of frame");
+        if (!greeting<Shard>{shard, s}.moves(payload))
             decode(payload, utf8_checked);
-    }
-
-    void join(envelope const& e)
-    {
-        if constexpr (C::isolation::reaches_rooms) {
-            auto const& options = shard.options();
-            if (e.room.empty() || e.room.size() > options.max_room_name_bytes)
-                return answer(e, control::error_reply{"bad_field", "room: missing, or longer than is allowed"});
-            if (s.groups.size() >= options.max_rooms_per_session && !s.is_member(e.room))
-                return answer(e, control::error_reply{"overloaded", "a member of too many rooms"});
-            bool allowed = C::isolation::clients_join_freely;
-            if constexpr (has_may_join<typename Shard::app_type, session_type>)
-                if (!shard.guarded([&] { allowed = shard.app().may_join(s, e.room); }))
-                    allowed = false;
-            if (!allowed)
-                return answer(e, control::error_reply{"forbidden", "this room is not open to you"});
-            if (shard.shared().histories.enabled())
-                return join_with_history(e);
-            s.join(e.room);
-            answer(e, control::ok{.room = e.room});
-        } else {
-            answer(e, control::error_reply{"no_such_room", "there are no rooms here"});
-        }
-    }
-    /// Between what is replayed and what comes live there is neither a hole nor an overlap: the room is locked, and what
-    /// was emitted before is not for this member.
-    void join_with_history(envelope const& e)
-    {
-        auto& histories = shard.shared().histories;
-        auto const now = shard.loop().wall_now();
-        for (;;) {
-            auto const room = histories.find(e.room);
-            if (!room) {
-                bool const joined = s.join(e.room);
-                if (!histories.find(e.room))  // then nothing was emitted before it was a member
-                    return joined_at(e, histories.join(e.room, e.since, e.epoch, now));
-                if (joined)
-                    s.leave(e.room);
-                continue;
-            }
-            auto const locked = room->lock();
-            s.join(e.room);
-            shard.take_mail();
-            return joined_at(e, room->join(e.since, e.epoch == histories.epoch(), now));
-        }
-    }
-    void joined_at(envelope const& e, room_history::answer const& at)
-    {
-        control::ok ok{.room = e.room, .offset = at.offset, .epoch = shard.shared().histories.epoch()};
-        ok.recovered = at.recovered;
-        answer(e, ok);
-        for (frame_ref const& frame : at.replay)
-            static_cast<void>(shard.out().enqueue(s, frame, {lane::normal, false, false, true}));
-    }
-    void leave(envelope const& e)
-    {
-        if constexpr (C::isolation::reaches_rooms)
-            if (s.leave(e.room))
-                return answer(e, control::ok{.room = e.room});
-        answer(e, control::error_reply{"not_joined", "not a member of this room"});
     }
 };
 

@@ -33,7 +33,7 @@ public:
             posted<C> const& p = taken_[at_];
             bytes += p.bytes();
             shard.observe().count(metric::emissions_taken, 1);
-            shard.keep_history(p);
+            shard.log().sends(p);
             if (fan_out_local(shard, p).receivers == 0)
                 shard.observe().count(metric::gone, 1);
         }

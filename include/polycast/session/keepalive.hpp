@@ -40,7 +40,7 @@ struct keepalive {
         case phase::draining:
         case phase::lingering:
             if (shard.now() >= s.deadline_)
-                shard.kill(s);
+                shard.ends().kill(s);
             break;
         case phase::away:
         case phase::moving:
@@ -105,7 +105,7 @@ private:
     static void give_up(Shard& shard, session_type& s, std::string_view why)
     {
         shard.observe().count(metric::stale, 1);
-        shard.close(s, close_code::stale, why);
+        shard.ends().close(s, close_code::stale, why);
     }
 };
 

@@ -111,7 +111,7 @@ public:
             s.counts_.dropped += lost;
             shard_.observe().count(metric::dropped, lost);
             if (lost != 0)
-                shard_.report(s, {from, l.first() - 1, lost, loss::evicted});
+                shard_.tells().dropped(s, {from, l.first() - 1, lost, loss::evicted});
             shard_.out().tell_gap(s, from, l.first() - 1, loss::evicted);
         }
         shard_.out().resume(s);
@@ -304,7 +304,7 @@ private:
         shard_.observe().count(metric::expired, 1);
         if constexpr (has_expired<typename Shard::app_type, session_type>)
             shard_.guarded([&] { shard_.app().expired(s, s.tally()); });
-        shard_.finish(s, {close_code::abnormal, "the session was not resumed in time", false});
+        shard_.ends().finish(s, {close_code::abnormal, "the session was not resumed in time", false});
     }
 
     Shard& shard_;

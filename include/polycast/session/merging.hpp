@@ -77,7 +77,7 @@ public:
         if (!both)
             return frame;
         s.box_.remove(queue, older);
-        shard_.forgotten(s, *older);
+        shard_.log().forgotten(s, *older);
         nodes_.give_back(older);
         ++s.counts_.coalesced;
         shard_.observe().count(metric::coalesced, 1);

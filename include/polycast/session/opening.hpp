@@ -66,11 +66,11 @@ struct opening {
         s.phase_ = phase::open;
         s.opened_at_ = shard.now();
         auto const waited = shard.admitted(s);
-        for (auto const& [frame, critical] : waited)
-            static_cast<void>(shard.out().enqueue(s, frame, {lane::normal, critical, critical, true}));
+        for (auto const& [frame, urgent] : waited)
+            static_cast<void>(shard.out().enqueue(s, frame, urgent));
         if constexpr (has_opened<app_type, session_type>)
             if (!shard.guarded([&] { shard.app().opened(s); }))
-                shard.close(s, close_code::internal_error, "the session could not be opened");
+                shard.ends().close(s, close_code::internal_error, "the session could not be opened");
     }
 
 private:
@@ -81,7 +81,7 @@ private:
     }
     static void answer(Shard& shard, session_type& s, http_response const& response, bool head_only)
     {
-        shard.drain_out(s);
+        shard.ends().drain_out(s);
         shard.out().control(s, encode_response(response, head_only));
     }
 
@@ -189,7 +189,7 @@ private:
     {
         shard.observe().count(metric::refused, 1);
         s.phase_ = phase::open;
-        shard.close(s, close_code::try_again_later, reason);
+        shard.ends().close(s, close_code::try_again_later, reason);
     }
 };
 

@@ -79,14 +79,17 @@ public:
         auto const queue = outbox::queue_of(u.lane);
         if (!pressure_.has_room(s, emitted->wire_bytes()) && !make_room(s, emitted->wire_bytes(), u))
             return s.takes_events() ? pressure_.refuse(s, u) : outcome::gone;
+        if (u.barrier)
+            staging_.stage(s, all_lanes, ~std::size_t{0});  // what was before it comes before it, from whatever lane
         bool const first = s.box_.waiting(u.lane) == 0;
-        auto const frame = merging_.merge(s, emitted, queue);
+        auto const frame = u.replayed ? emitted : merging_.merge(s, emitted, queue);
         auto const bytes = emitted->wire_bytes();
         auto* const node = s.box_.push(nodes_, queue, frame, u.event ? 1 : 0);
         node->critical = u.critical;
-        merging_.queued(s, node, queue);
+        if (!u.replayed)
+            merging_.queued(s, node, queue);
         count(s, bytes, u.event);
-        shard_.accepted(s, *node, u);
+        shard_.log().accepted(s, *node, u);
         if (u.barrier) {
             staging_.stage(s, all_lanes, ~std::size_t{0});
             if (s.has_connection())
@@ -107,7 +110,7 @@ public:
         if (!s.has_connection())
             return outcome::gone;
         if (s.box_.queued_bytes() + frame->wire_bytes() > 2 * shard_.options().max_outbox_bytes) {
-            shard_.fail(s, close_code::slow_reader, "answers came faster than they were read");
+            shard_.ends().fail(s, close_code::slow_reader, "answers came faster than they were read");
             return outcome::over_budget;
         }
         s.box_.push(nodes_, outbox::control, frame);
@@ -179,12 +182,12 @@ public:
         bool const all_staged = staging_.needed(s);
         do {
             if (all_staged)
-                staging_.stage(s, s.held_ ? lane_mask{} : s.due_, staging_.good_write_bytes);
-            shard_.commit();
+                staging_.stage(s, s.due_, staging_.good_write_bytes);
+            shard_.log().commit();
             lane_mask const due = all_staged ? control_only : s.due_ | control_only;
             merging_.clear(s, due);
             switch (writer_.flush(s.box_, s.stream_, due, joined_lanes, nodes_, shard_.observe(), s.counts_.delivered)) {
-            case flushed::failed: return shard_.kill(s);
+            case flushed::failed: return shard_.ends().kill(s);
             case flushed::blocked:
                 if (s.box_.queued_bytes() < before)
                     shard_.progress(s);
@@ -203,7 +206,7 @@ public:
         if constexpr (Shard::durable)  // what is about to be written is on the disk first, all of it by one commit
             for (handle const h : flushing_)
                 if (session_type* const s = shard_.find(h); s != nullptr && s->has_connection() && !s->blocked_ &&
-                                                            !s->held_ && staging_.needed(*s))
+                                                            staging_.needed(*s))
                     staging_.stage(*s, s->due_, staging_.good_write_bytes);
         for (handle const h : flushing_)
             if (session_type* const s = shard_.find(h)) {
@@ -332,7 +335,7 @@ private:
         shard_.observe().count(metric::writes, 1);
         if (ec && !transport::would_block(ec)) {
             direct_.clear();
-            return shard_.kill(s);
+            return shard_.ends().kill(s);
         }
         shard_.observe().count(metric::bytes_out, written);
         if (written < runs[0].size() + runs[1].size()) {
@@ -365,6 +368,7 @@ private:
         if (!std::exchange(s.close_owed_, false))
             return false;
         control(s, close_frame(s.close_code_, s.head_ ? *s.head_ : std::string()).view());
+        s.held_ = true;  // RFC 6455 §5.5.1: nothing follows it
         return true;
     }
     void count(session_type& s, std::size_t bytes, bool event) noexcept

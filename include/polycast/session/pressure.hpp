@@ -52,7 +52,7 @@ public:
                     break;
                 s.box_.remove(queue, node);
                 shard_.out().left_lane(s, *node);
-                shard_.forgotten(s, *node);
+                shard_.log().forgotten(s, *node);
                 if (node->events != 0)
                     dropped(s);
                 nodes_.give_back(node);
@@ -75,7 +75,7 @@ public:
         }
         // A critical event is never lost in silence: who cannot be told is told to come again.
         if ((u.critical || choice == backpressure::disconnect) && s.has_connection())
-            shard_.fail(s, close_code::slow_reader, u.critical ? "critical events came faster than they were read"
+            shard_.ends().fail(s, close_code::slow_reader, u.critical ? "critical events came faster than they were read"
                                                                : "events came faster than they were read");
         return outcome::over_budget;
     }
@@ -84,7 +84,7 @@ public:
     {
         if (s.waiting_ != nullptr && s.box_.queued_bytes() <= shard_.options().max_outbox_bytes / 2 &&
             s.box_.events() <= shard_.options().max_outbox_events / 2)
-            shard_.wake(s);
+            shard_.tells().has_room(s);
     }
 
 private:
@@ -95,7 +95,7 @@ private:
         if constexpr (C::delivery::resumes)
             if (s.ledger_)
                 return s.ledger_->owe_gap(1, loss::evicted);  // told before the next number is given
-        shard_.report(s, {0, 0, 1, loss::evicted});
+        shard_.tells().dropped(s, {0, 0, 1, loss::evicted});
     }
 
     Shard& shard_;

@@ -65,6 +65,16 @@ class staging;
 template <class Shard>
 class keeping;
 template <class Shard>
+class ending;
+template <class Shard>
+class notices;
+template <class Shard>
+class logbook;
+template <class Shard>
+struct greeting;
+template <class Shard>
+struct joining;
+template <class Shard>
 struct opening;
 template <class Shard>
 struct inbound;
@@ -127,7 +137,10 @@ public:
         requires C::isolation::reaches_rooms
     {
         shard_->take_mail();  // what was emitted to the room before is not for a later member
-        return is_open() && shard_->join(*this, room);
+        if (!is_open() || !shard_->rooms().join(*this, room))
+            return false;
+        shard_->log().joined(*this, room);
+        return true;
     }
     [[nodiscard]] bool is_member(std::string_view room) const
         requires C::isolation::reaches_rooms
@@ -139,7 +152,10 @@ public:
         requires C::isolation::reaches_rooms
     {
         shard_->take_mail();  // what was emitted to the room before still arrives
-        return shard_->leave(*this, room);
+        if (!shard_->rooms().leave(*this, room))
+            return false;
+        shard_->log().left(*this, room);
+        return true;
     }
     /// The members of a room: `to_room("lobby").emit(event)`, `.except(handle)` leaves one out. Where the isolation
     /// policy does not let clients join freely, only a member may emit to a room; others get `outcome::refused`.
@@ -156,7 +172,7 @@ public:
     /// Closes after what is queued: close frame, the peer's answer, end of stream; with a deadline. `closed` follows.
     void close(close_code code = close_code::normal, std::string_view reason = {})
     {
-        shard_->close(*this, code, reason);
+        shard_->ends().close(*this, code, reason);
     }
 
     [[nodiscard]] polycast::handle handle() const noexcept { return handle_; }
@@ -221,6 +237,16 @@ private:
     template <class>
     friend class detail::keeping;
     template <class>
+    friend class detail::ending;
+    template <class>
+    friend class detail::notices;
+    template <class>
+    friend class detail::logbook;
+    template <class>
+    friend struct detail::greeting;
+    template <class>
+    friend struct detail::joining;
+    template <class>
     friend struct detail::opening;
     template <class>
     friend struct detail::inbound;
@@ -254,6 +280,16 @@ private:
     {
         w.next = waiting_;
         waiting_ = &w;
+    }
+    /// Whoever waits for room goes on, and may wait again.
+    void wake_producers(bool open)
+    {
+        for (auto* w = std::exchange(waiting_, nullptr); w != nullptr;) {
+            auto* const next = w->next;  // the waiter goes with its coroutine
+            w->open = open;
+            w->go_on();
+            w = next;
+        }
     }
 
     shard_type* shard_;

@@ -1,15 +1,17 @@
 #pragma once
 
-#include <polycast/delivery/journal.hpp>
 #include <polycast/detail/byte_buffer.hpp>
 #include <polycast/detail/slot_map.hpp>
 #include <polycast/event/control.hpp>
+#include <polycast/session/ending.hpp>
 #include <polycast/session/fan_out.hpp>
 #include <polycast/session/hooks.hpp>
 #include <polycast/session/inbound.hpp>
 #include <polycast/session/intake.hpp>
 #include <polycast/session/keepalive.hpp>
 #include <polycast/session/keeping.hpp>
+#include <polycast/session/logbook.hpp>
+#include <polycast/session/notices.hpp>
 #include <polycast/session/opening.hpp>
 #include <polycast/session/options.hpp>
 #include <polycast/session/output.hpp>
@@ -49,7 +51,7 @@ public:
 
     shard(std::uint32_t index, transport_type const& t, server_options const& options, App& app,
           std::shared_ptr<port_type> const& shared, typename journal_type::database& log)
-        : index_(index), options_(options), app_(app), port_(shared), loop_(t), journal_(log)
+        : index_(index), options_(options), app_(app), port_(shared), loop_(t), log_(*this, log)
     {
         static_cast<void>(read_buffer_.prepare(options.read_buffer_bytes));
     }
@@ -102,16 +104,16 @@ public:
                 s.due_ = all_lanes;
                 out_.flush(s);  // the goodbye's lane overtakes what is still queued
                 if (s.phase_ == phase::dead || s.phase_ == phase::away)
-                    return finish(s, {close_code::going_away, "the server is stopping", false});
+                    return ending_.finish(s, {close_code::going_away, "the server is stopping", false});
                 inbound<shard>::say_goodbye(*this, s);
-                close_for_good(s);
-                close(s, close_code::going_away, "the server is stopping");
+                ending_.for_good(s);
+                ending_.close(s, close_code::going_away, "the server is stopping");
             } else if (s.phase_ == phase::handshake) {
-                kill(s);
+                ending_.kill(s);
             } else if (s.phase_ == phase::away) {
-                finish(s, {close_code::going_away, "the server is stopping", false});
+                ending_.finish(s, {close_code::going_away, "the server is stopping", false});
             } else {
-                close_for_good(s);
+                ending_.for_good(s);
             }
         });
         want_turn();
@@ -121,7 +123,9 @@ public:
     {
         draining_ = true;
         take_mail();
-        sessions_.for_each([this](session_type& s, auto) { finish(s, {close_code::abnormal, "the server has ended", false}); });
+        sessions_.for_each([this](session_type& s, auto) {
+            ending_.finish(s, {close_code::abnormal, "the server has ended", false});
+        });
         run_turn();
         observer_.count(metric::gone, port_->mailboxes[index_].close());
     }
@@ -155,43 +159,6 @@ public:
     {
         return s.user_.empty() ? scoped_emitter<C>(port_, s.handle_) : scoped_emitter<C>(port_, s.user_);
     }
-    bool join(session_type& s, std::string_view room)
-    {
-        if (!rooms_.join(s, room))
-            return false;
-        if constexpr (C::delivery::resumes)
-            if (s.ledger_)
-                journal_.joined(*s.ledger_, room);
-        return true;
-    }
-    bool leave(session_type& s, std::string_view room)
-    {
-        if (!rooms_.leave(s, room))
-            return false;
-        if constexpr (C::delivery::resumes)
-            if (s.ledger_)
-                journal_.left(*s.ledger_, room);
-        return true;
-    }
-    /// Closes behind what is queued; waits for the peer's close frame, with a deadline. A session that is kept ends by a
-    /// code that does not invite its client back.
-    void close(session_type& s, close_code code, std::string_view reason)
-    {
-        take_mail();  // what was emitted before goes out before
-        if (!invites_reconnect(code)) {
-            if (s.phase_ == phase::away)
-                return finish(s, {code, std::string(reason), false});
-            close_for_good(s);
-        }
-        if (s.phase_ != phase::open && s.phase_ != phase::greeting)
-            return;
-        owe_close(s, code, reason);
-        ended(s, {code, std::string(reason), false});
-        enter(s, phase::closing, options_.close_timeout);
-        s.due_ = all_lanes;
-        out_.mark_dirty(s);
-    }
-
     // --- for the rooms of the shard --------------------------------------------------------------------------------
 
     [[nodiscard]] session_type* find(handle h) noexcept { return sessions_.find({h.slot, h.generation}); }
@@ -211,7 +178,11 @@ public:
     [[nodiscard]] App& app() noexcept { return app_; }
     [[nodiscard]] typename C::guard const& guard() const noexcept { return guard_; }
     [[nodiscard]] keeping<shard>& keeps() noexcept { return keeping_; }
-    [[nodiscard]] journal_type& journal() noexcept { return journal_; }
+    [[nodiscard]] ending<shard>& ends() noexcept { return ending_; }
+    [[nodiscard]] notices<shard>& tells() noexcept { return notices_; }
+    [[nodiscard]] bool draining() const noexcept { return draining_; }
+    [[nodiscard]] logbook<shard>& log() noexcept { return log_; }
+    [[nodiscard]] auto& journal() noexcept { return log_.journal(); }
     /// Since the shard began; how logs tell the age of their entries.
     [[nodiscard]] std::uint32_t seconds() const noexcept
     {
@@ -260,148 +231,19 @@ public:
         users_.join(s, s.user_);
         return port_->users.enter(s.user_, index_);
     }
+    /// Undoes `admitted`.
+    void left(session_type& s)
+    {
+        --open_;
+        if (!s.user_.empty())
+            port_->users.leave(s.user_, index_);
+        port_->profiles.lower(s.profile_);
+    }
     session_type& emplace(typename transport_type::stream&& connection)
     {
         return sessions_.emplace(*this, std::move(connection));
     }
 
-    // What becomes of the events of a session.
-
-    /// It waits in a lane.
-    void accepted([[maybe_unused]] session_type& s, [[maybe_unused]] frame_node& node, [[maybe_unused]] urgency const& u)
-    {
-        if constexpr (durable)
-            if (s.ledger_ && u.event) {
-                journal_.accepted(*s.ledger_, node, u.lane);
-                want_turn();
-            }
-    }
-    /// It left its lane without a number.
-    void forgotten([[maybe_unused]] session_type& s, [[maybe_unused]] frame_node const& node)
-    {
-        if constexpr (durable)
-            if (s.ledger_ && node.events != 0)
-                journal_.removed(*s.ledger_, node);
-    }
-    void bound_log([[maybe_unused]] session_type& s)
-    {
-        if constexpr (C::delivery::resumes)
-            keeping_.bound_log(s);
-    }
-    /// The application is told at the end of the turn.
-    void report([[maybe_unused]] session_type& s, [[maybe_unused]] drop const& d)
-    {
-        if constexpr (has_dropped<App, session_type>) {
-            if (!drops_.empty() && drops_.back().of == s.handle_ && drops_.back().what.why == d.why &&
-                (d.from == 0 || drops_.back().what.to + 1 == d.from)) {
-                drops_.back().what.events += d.events;
-                drops_.back().what.to = d.to;
-            } else {
-                drops_.push_back({s.handle_, d});
-            }
-            want_turn();
-        }
-    }
-    /// A durable log keeps the history of rooms. Each shard tells it what it is about to send: an offset that anybody has
-    /// seen is in the log, and not given again.
-    void keep_history([[maybe_unused]] posted<C> const& p)
-    {
-        if constexpr (durable)
-            if (p.offset != 0) {
-                auto const now = std::chrono::duration_cast<std::chrono::milliseconds>(loop_.wall_now().time_since_epoch());
-                journal_.history(p.name, p.offset, now.count(), p.frames[plain_profile]);
-                if (p.trimmed_to != 0)
-                    journal_.history_trimmed(p.name, p.trimmed_to);
-                for (auto const& [room, floor] : port_->take_forgotten())
-                    journal_.history_forgotten(room, floor);
-                want_turn();
-            }
-    }
-    /// There is room again for who waits for it.
-    void wake(session_type& s)
-    {
-        woken_.push_back(s.handle_);
-        want_turn();
-    }
-    /// What sessions were told is on the disk, where there is one.
-    void commit()
-    {
-        if constexpr (durable)
-            if (std::error_code const ec = journal_.commit()) {
-                observer_.count(metric::log_failures, 1);
-                log_failure_ = ec;
-            }
-    }
-
-    /// The peer broke a rule, or cannot be served: it is told with a close frame, and nothing else is sent.
-    void fail(session_type& s, close_code code, std::string_view reason)
-    {
-        out_.end_direct(s);
-        if (s.phase_ == phase::dead)
-            return;
-        ended(s, {code, std::string(reason), false});
-        if (s.is_kept())
-            s.held_ = true;
-        else
-            out_.drop(s);
-        owe_close(s, code, reason);
-        drain_out(s);
-    }
-    /// The peer has sent its close frame; ours goes behind what is queued, unless it has gone already.
-    void peer_closed(session_type& s, std::optional<close_code> code, std::string_view reason)
-    {
-        out_.end_direct(s);
-        if (s.phase_ == phase::dead)
-            return;
-        if (code == close_code::normal)
-            close_for_good(s);  // the client is done
-        ended(s, {code.value_or(close_code::no_status), std::string(reason), true});
-        // RFC 6455 §5.5.1: "the endpoint typically echos the status code it received."
-        owe_close(s, code.value_or(close_code::no_status), {});
-        drain_out(s);
-    }
-    /// Nothing more is wanted from the peer; what is queued still leaves.
-    void drain_out(session_type& s)
-    {
-        enter(s, phase::draining, options_.close_timeout);
-        s.due_ = all_lanes;
-        out_.mark_dirty(s);
-    }
-    /// The session ends now, whatever it was doing.
-    void finish(session_type& s, close_info info)
-    {
-        if (s.phase_ == phase::dead)
-            return;
-        if constexpr (C::delivery::resumes)
-            if (s.phase_ == phase::away)
-                keeping_.forget(s);
-        close_for_good(s);
-        ended(s, std::move(info));
-        kill(s);
-    }
-    /// The session ends with its connection.
-    static void close_for_good([[maybe_unused]] session_type& s) noexcept
-    {
-        if constexpr (C::delivery::resumes)
-            if (s.ledger_)
-                s.ledger_->final = true;
-    }
-    /// The connection is lost, or has ended in full.
-    void kill(session_type& s)
-    {
-        if (s.phase_ == phase::dead || (s.phase_ == phase::away && s.is_kept()))
-            return;
-        close_info info{close_code::abnormal, "the connection was lost", true};
-        if constexpr (C::delivery::resumes)
-            if (s.is_kept() && s.admitted_)
-                return keeping_.lost(s, std::move(info));
-        ended(s, std::move(info));
-        s.phase_ = phase::dead;
-        s.stream_.close();
-        out_.drop(s);
-        dead_.push_back(s.handle_);
-        want_turn();
-    }
     /// A peer that takes what waits for it is not out of time.
     void progress(session_type& s)
     {
@@ -425,7 +267,7 @@ public:
         turn_scope const scope(*this);
         s->blocked_ = false;
         if (ec)
-            return kill(*s);
+            return ending_.kill(*s);
         out_.flush(*s);
     }
     void want_turn()
@@ -520,7 +362,7 @@ private:
         if (!ec)
             count = s->stream_.read_some({read_buffer_.data(), options_.read_buffer_bytes}, ec);
         if (ec && !transport::would_block(ec))
-            return kill(*s);
+            return ending_.kill(*s);
         if (!ec) {
             s->active_at_ = now_;
             s->record_.bytes_in += count;
@@ -539,13 +381,10 @@ private:
     {
         if (!keeping_.depart(s, rest)) {
             s.phase_ = phase::open;
-            return close(s, close_code::migrate, "come again");
+            return ending_.close(s, close_code::migrate, "come again");
         }
         s.counted_ = false;  // the connection is, where it is now
-        s.phase_ = phase::dead;
-        out_.drop(s);
-        dead_.push_back(s.handle_);
-        want_turn();
+        ending_.bury(s);
     }
     void receive(session_type& s, std::span<char> bytes)
     {
@@ -565,7 +404,7 @@ public:
                                     options_.max_frame_bytes != 0 ? options_.max_frame_bytes : options_.max_message_bytes,
                                     options_.max_fragments};
         if (std::error_code const ec = s.assembler_.consume(bytes, limits, sink))
-            fail(s, close_code_for(ec), ec.message());
+            ending_.fail(s, close_code_for(ec), ec.message());
     }
     void read_on(session_type& s)
     {
@@ -578,39 +417,6 @@ public:
     }
 
 private:
-    /// A close frame follows behind everything that is queued, once.
-    void owe_close(session_type& s, close_code code, std::string_view reason)
-    {
-        if (std::exchange(s.close_sent_, true))
-            return;
-        s.close_owed_ = true;
-        s.close_code_ = code;
-        s.head_ = std::make_unique<std::string>(reason);
-    }
-    /// Once for each session that was counted: from now on it receives nothing; if it was opened, `closed` follows.
-    void ended(session_type& s, close_info info)
-    {
-        if (s.is_kept() && s.admitted_) {
-            if (!s.parting_)
-                s.parting_ = std::make_unique<close_info>(std::move(info));
-            return;
-        }
-        if (std::exchange(s.counted_, false))
-            port_->users.release(s.user_);
-        else if (!s.admitted_ || s.ended_)
-            return;
-        if (std::exchange(s.ended_, true))
-            return;
-        port_->alive[index_].set(s.handle_.slot, 0);
-        if constexpr (C::delivery::resumes)
-            if (s.ledger_) {
-                port_->users.forget(s.ledger_->name);
-                if (!draining_)  // a durable log keeps what a server that stops has
-                    journal_.ended(*s.ledger_);
-            }
-        ended_.push_back({s.handle_, std::move(info)});
-        want_turn();
-    }
     /// The end of a turn: one write for each session that has something, then the farewells.
     void run_turn()
     {
@@ -618,60 +424,12 @@ private:
         turn_wanted_ = false;
         out_.flush_dirty();
         keeping_.end_turn();
-        tell();
-        for (std::size_t i = 0; i < ended_.size(); ++i) {  // `closed` may end others
-            end const e = std::move(ended_[i]);
-            farewell(*find(e.of), e.info);
-        }
-        ended_.clear();
-        commit();
-        for (handle const h : dead_)
-            sessions_.erase({h.slot, h.generation});
-        dead_.clear();
+        notices_.tell();
+        ending_.farewells();
+        log_.commit();
+        ending_.bury_the_dead([this](handle h) { sessions_.erase({h.slot, h.generation}); });
         if (draining_ && sessions_.size() == 0)
             loop_.stop();
-    }
-    void farewell(session_type& s, close_info const& info)
-    {
-        if (!s.admitted_)
-            return;
-        --open_;
-        group_registry<session_type>::leave_all(s);
-        if (!s.user_.empty())
-            port_->users.leave(s.user_, index_);
-        port_->profiles.lower(s.profile_);
-        observer_.count(metric::closed, 1);
-        resume_waiters(s, false);
-        if constexpr (has_closed<App, session_type>)
-            guarded([&] { app_.closed(s, info); });
-    }
-    /// What the application is told of what happened in this turn.
-    void tell()
-    {
-        for (std::size_t i = 0; i < drops_.size(); ++i) {
-            [[maybe_unused]] lost const d = drops_[i];
-            if constexpr (has_dropped<App, session_type>)
-                if (session_type* const s = find(d.of))
-                    guarded([&] { app_.dropped(*s, d.what); });
-        }
-        drops_.clear();
-        for (std::size_t i = 0; i < woken_.size(); ++i)
-            if (session_type* const s = find(woken_[i]))
-                resume_waiters(*s, s->is_open());
-        woken_.clear();
-        if (auto const ec = std::exchange(log_failure_, {}))
-            if constexpr (has_log_failed<App>)
-                guarded([&] { app_.log_failed(ec); });
-    }
-    /// Whoever waits for room goes on, and may wait again.
-    static void resume_waiters(session_type& s, bool open)
-    {
-        for (auto* w = std::exchange(s.waiting_, nullptr); w != nullptr;) {
-            auto* const next = w->next;  // the waiter goes with its coroutine
-            w->open = open;
-            w->go_on();
-            w = next;
-        }
     }
     void mail_came()
     {
@@ -710,23 +468,12 @@ private:
     [[no_unique_address]] typename C::guard guard_{};
     output<shard> out_{*this};
     [[no_unique_address]] keeping<shard> keeping_{*this};
-    [[no_unique_address]] journal_type journal_;
+    [[no_unique_address]] logbook<shard> log_;
+    ending<shard> ending_{*this};
+    notices<shard> notices_{*this};
     byte_buffer read_buffer_;
     byte_buffer unpacked_;
 
-    struct end {
-        handle of;
-        close_info info;
-    };
-    struct lost {
-        handle of;
-        drop what;
-    };
-    std::vector<end> ended_;
-    std::vector<lost> drops_;
-    std::vector<handle> woken_;
-    std::error_code log_failure_{};
-    std::vector<handle> dead_;
     intake<shard> intake_;
     std::size_t open_ = 0;     ///< sessions that were opened and not yet seen off
     time_point now_{};

@@ -45,6 +45,8 @@ public:
     /// Stages what waits in `lanes`, `most_bytes` or a little more of it. Returns whether there was anything.
     bool stage(session_type& s, lane_mask lanes, std::size_t most_bytes)
     {
+        if (s.held_)
+            return false;
         pay_gap(s);
         std::size_t taken = 0;
         while (taken < most_bytes) {
@@ -95,7 +97,7 @@ private:
             if (s.ledger_) {
                 s.ledger_->append(node, shard_.seconds());
                 shard_.journal().numbered(*s.ledger_, *node);
-                shard_.bound_log(s);
+                shard_.keeps().bound_log(s);
                 return true;
             }
         return false;
@@ -110,7 +112,7 @@ private:
                 l.skip(nodes_, d.events, d.why, shard_.seconds());
                 l.paid_gap();
                 shard_.journal().skipped(l, d.from, d.to, d.why);
-                shard_.report(s, d);
+                shard_.tells().dropped(s, d);
                 if (s.has_connection())
                     tell_gap(s, d.from, d.to, d.why);
             }

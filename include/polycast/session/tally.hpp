@@ -44,9 +44,10 @@ struct urgency {
     bool critical = false;  ///< never dropped
     bool barrier = false;   ///< nothing that comes later goes before it, or becomes part of what was before it
     bool event = false;     ///< of the application: it is counted
+    bool replayed = false;  ///< of a room's past: it is merged with nothing
 };
 template <class Event>
-inline constexpr urgency urgency_of{event_lane<Event>, event_critical<Event>, event_barrier<Event>, !event_control<Event>};
+inline constexpr urgency urgency_of{event_lane<Event>, event_critical<Event>, event_barrier<Event>, !event_control<Event>, false};
 
 }  // namespace detail
 
