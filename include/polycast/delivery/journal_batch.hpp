@@ -15,6 +15,12 @@
 
 namespace polycast::inline v0::detail {
 
+/// A room without a past, unless it has events behind the offset `floor`: then it lives again.
+struct forgotten_room {
+    std::string name;
+    std::uint64_t floor;
+};
+
 /// What a shard changed in its sessions and rooms since the last commit, reduced to what is left of it: an event that
 /// came, was numbered and acknowledged in between is not in here. No I/O. On one shard.
 ///
@@ -62,7 +68,6 @@ public:
     };
     struct room_changes {
         std::uint64_t offset = 0, trimmed = 0;
-        std::uint64_t forgotten = 0;  ///< the room is gone, unless it has a higher offset: then it lives again
         std::vector<history_event> events;
     };
 
@@ -162,26 +167,15 @@ public:
         r.trimmed = std::max(r.trimmed, up_to);
         std::erase_if(r.events, [up_to](history_event const& e) { return e.offset <= up_to; });
     }
-    void history_forgotten(std::string_view name, std::uint64_t floor)
-    {
-        history_trimmed(name, floor);
-        room_changes& r = room_named(name);
-        r.forgotten = floor;
-        r.offset = r.offset <= floor ? 0 : r.offset;
-        floor_ = std::max(floor_, floor);
-    }
 
     [[nodiscard]] bool empty() const noexcept { return sessions_.empty() && rooms_.empty(); }
     void clear() noexcept
     {
         sessions_.clear();
         rooms_.clear();
-        floor_ = 0;
     }
     [[nodiscard]] auto const& sessions() const noexcept { return sessions_; }
     [[nodiscard]] auto const& rooms() const noexcept { return rooms_; }
-    /// Of rooms that were forgotten; 0: none was.
-    [[nodiscard]] std::uint64_t floor() const noexcept { return floor_; }
 
 private:
     static entry* find(session_changes& s, std::uint64_t id)
@@ -215,7 +209,6 @@ private:
 
     std::unordered_map<std::uint64_t, session_changes> sessions_;
     string_map<room_changes> rooms_;
-    std::uint64_t floor_ = 0;
 };
 
 }  // namespace polycast::inline v0::detail

@@ -16,8 +16,10 @@
 #include <cstdint>
 #include <mutex>
 #include <new>
+#include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 namespace polycast::inline v0::delivery {
 
@@ -53,6 +55,13 @@ public:
         detail::sqlite_statement set(log_, "INSERT OR REPLACE INTO setting(name, value) VALUES('epoch', ?)");
         log_.require(set.with(epoch).run());
     }
+    /// A room's past goes; rooms that begin from now on begin behind offset `floor`. Written with the next commit of any
+    /// journal, which is in time: a room that begins anew is told of later. Any thread.
+    void history_forgotten(std::string_view room, std::uint64_t floor)
+    {
+        std::lock_guard const lock(forgotten_mutex_);
+        forgotten_.push_back({std::string(room), floor});
+    }
 
 private:
     friend journal;
@@ -66,9 +75,16 @@ private:
     {
         std::lock_guard const lock(mutex_);
         try {
-            int const result = writer_.write(batch);
-            if (result == SQLITE_DONE)
+            {
+                std::lock_guard const also(forgotten_mutex_);
+                writing_.insert(writing_.end(), forgotten_.begin(), forgotten_.end());
+                forgotten_.clear();
+            }
+            int const result = writer_.write(batch, writing_);
+            if (result == SQLITE_DONE) {
+                writing_.clear();
                 return {};
+            }
             // What the write-ahead log has may fit into the file, and then it begins anew in the room that it has.
             if (detail::log_error_of(result) == log_error::disk_full)
                 static_cast<void>(log_.run("PRAGMA wal_checkpoint(PASSIVE)"));
@@ -78,7 +94,8 @@ private:
         }
     }
 
-    std::mutex mutex_;
+    std::mutex mutex_, forgotten_mutex_;
+    std::vector<detail::forgotten_room> forgotten_, writing_;
     detail::sqlite_connection log_;
     detail::sqlite_writer writer_;
     std::size_t max_requests_;
@@ -137,9 +154,6 @@ public:
     {
         batch_.history_trimmed(room, up_to_offset);
     }
-    /// The room's past goes. Rooms that begin from now on begin behind offset `floor`.
-    void history_forgotten(std::string_view room, std::uint64_t floor) { batch_.history_forgotten(room, floor); }
-
     /// There is something to commit.
     [[nodiscard]] bool pending() const noexcept { return !batch_.empty(); }
     /// Writes what came since the last one: all of it, or nothing and a `log_error`. Then it is tried again with the next

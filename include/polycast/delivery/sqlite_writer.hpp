@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -51,7 +52,7 @@ public:
     }
 
     /// All of it or nothing. A result of SQLite; `SQLITE_DONE` is success.
-    [[nodiscard]] int write(journal_batch const& batch)
+    [[nodiscard]] int write(journal_batch const& batch, std::span<forgotten_room const> forgotten)
     {
         struct transaction {
             sqlite_writer& writer;
@@ -66,6 +67,8 @@ public:
         result_ = SQLITE_DONE;
         if (run(begin_)) {
             write_all(batch);
+            for (auto const& room : forgotten)
+                write_forgotten(room);
             result_ = ok() ? frames.sweep() : result_;
             open.committed = ok() && run(commit_);
         }
@@ -109,8 +112,6 @@ private:
             write_session(session->first, session->second);
         for (auto const& [name, changes] : batch.rooms())
             write_room(name, changes);
-        if (batch.floor() > 0)
-            run(floor_.with(batch.floor()));
     }
 
     void write_session(std::uint64_t id, journal_batch::session_changes const& s)
@@ -180,8 +181,6 @@ private:
 
     void write_room(std::string const& name, journal_batch::room_changes const& r)
     {
-        if (r.forgotten > 0)
-            run(forget_room_.with(name, r.forgotten));
         if (r.trimmed > 0)
             each(forget_.with(name, r.trimmed), [&] { frames.lose(forget_.integer(0)); });
         if (r.offset > 0)
@@ -192,6 +191,12 @@ private:
                 if (run(remember_.with(name, e.offset, e.at_ms, frame)) && sqlite3_changes(log_->get()) == 0)
                     frames.lose(frame);
             }
+    }
+    void write_forgotten(forgotten_room const& r)
+    {
+        run(forget_room_.with(r.name, r.floor));
+        each(forget_.with(r.name, r.floor), [&] { frames.lose(forget_.integer(0)); });
+        run(floor_.with(r.floor));
     }
 
     static constexpr std::uint64_t max_place = ~std::uint64_t{0} >> 1;
