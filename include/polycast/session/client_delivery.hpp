@@ -80,9 +80,9 @@ public:
         if (around.offset && !around.room.empty() && !rooms_.is_new(around.room, *around.offset))
             return;
         std::uint64_t const id = client_id(around.id);
-        auto const answer = link_.outbox_.answered(id);
-        if (id != 0 && id <= last_id_.load(std::memory_order_relaxed) && answer == client_requests::answer::unexpected)
+        if (link_.outbox_.was_answered_by_event(id))
             return;  // the answer, said again
+        auto const answer = link_.outbox_.answered(id, true);
         hand_on();
         if (answer == client_requests::answer::to_request)
             tell_answer(id, around);
@@ -168,7 +168,7 @@ private:
         std::uint64_t const id = client_id(said.id);
         if (auto const room = rooms_.answered(id, said))
             tell_room(*room, said);
-        else if (link_.outbox_.answered(id) == client_requests::answer::to_request)
+        else if (link_.outbox_.answered(id, false) == client_requests::answer::to_request)
             tell_answer(id, said);
     }
     void tell_room([[maybe_unused]] client_room_answer const& room, [[maybe_unused]] envelope const& said)

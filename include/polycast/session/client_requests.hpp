@@ -7,6 +7,7 @@
 #include <polycast/session/outcome.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -89,7 +90,7 @@ public:
             drop_done();
     }
     /// The server has answered `id`.
-    answer answered(std::uint64_t id)
+    answer answered(std::uint64_t id, bool by_event)
     {
         auto const end = items_.begin() + static_cast<std::ptrdiff_t>(std::min(items_.size(), window));
         auto const found = std::find_if(items_.begin(), end, [&](item const& i) { return i.head.id == id; });
@@ -97,8 +98,15 @@ public:
             return answer::unexpected;
         bool const asks = found->head.asks;
         found->done = true;
+        if (by_event)
+            by_events_[by_event_count_++ % by_events_.size()] = id;
         drop_done();
         return asks ? answer::to_request : answer::to_event;
+    }
+    /// Whether an event has answered `id`, lately.
+    [[nodiscard]] bool was_answered_by_event(std::uint64_t id) const noexcept
+    {
+        return id != 0 && std::find(by_events_.begin(), by_events_.end(), id) != by_events_.end();
     }
 
 private:
@@ -156,6 +164,8 @@ private:
     std::size_t popped_ = 0;
     std::size_t next_ = 0;  ///< of `items_`, to be handed out
     std::vector<mark> under_way_;
+    std::array<std::uint64_t, 256> by_events_{};
+    std::size_t by_event_count_ = 0;
     bool plain_ = false;
 };
 

@@ -50,9 +50,9 @@ public:
             if (!resumed) {
                 r.asked = action::none;
                 r.joined = false;
-            } else if (!same_histories && r.joined) {
+                r.early.clear();
+            } else if (!same_histories) {
                 r.joined = false;  // it is, but has to learn where it is
-                r.sure = false;
             }
             if (!r.wanted && !r.joined && r.asked == action::none) {
                 at = rooms_.erase(at);
@@ -80,7 +80,8 @@ public:
             }
             if (under_way_.size() == max_under_way)
                 break;
-            if (r.asked == action::none) {
+            r.repeated = r.asked != action::none;
+            if (!r.repeated) {
                 r.asked = r.wanted ? action::join : action::leave;
                 r.id = fresh_id();
             }
@@ -90,7 +91,6 @@ public:
                 say(control::leave{name}, r.id);
                 continue;
             }
-            r.sure = r.moved = false;
             bool const since = r.seen && !r.epoch.empty();
             say(control::join{name, since ? r.seen : std::nullopt,
                               since ? std::optional<std::string_view>(r.epoch) : std::nullopt},
@@ -127,16 +127,21 @@ public:
         if (at == rooms_.end())
             return true;
         room& r = at->second;
-        if (r.sure && r.seen && offset <= *r.seen)
+        if (!r.joined) {
+            if (sure_ && r.early.size() < max_early)
+                r.early.push_back(offset);
+            return true;
+        }
+        if (sure_ && r.seen && offset <= *r.seen)
             return false;
         r.seen = offset;
-        r.moved = true;
-        return true;
+        return std::erase(r.early, offset) == 0;
     }
 
 private:
     /// With those of `client_requests` fewer than the ids that a server knows again.
     static constexpr std::size_t max_under_way = 50;
+    static constexpr std::size_t max_early = 4096;
 
     enum class action : std::uint8_t { none, join, leave };
     struct room {
@@ -144,11 +149,11 @@ private:
         bool joined = false;
         action asked = action::none;  ///< and not answered
         bool sent = false;            ///< on this connection
-        bool sure = false;            ///< `seen` is of the history that events come from
-        bool moved = false;           ///< an event has come since `$join` was said
+        bool repeated = false;        ///< and on an earlier one, in this session
         std::uint64_t id = 0;         ///< of what was asked
         std::optional<std::uint64_t> seen{};
-        std::string epoch{};
+        std::string epoch{};                ///< of the history that `seen` is of
+        std::vector<std::uint64_t> early{};  ///< offsets of what came before the answer to `$join`
     };
 
     void take_asked()
@@ -168,16 +173,15 @@ private:
             todo_.push_back(std::move(name));
         }
     }
-    /// `$ok` overtakes the events: those that it says are recovered are still to come, and later ones may have come when it
-    /// is said again after a drop.
-    void learn(room& r, envelope const& said) const
+    /// `$ok` overtakes events: those that it says are recovered are still to come. When it is said again after a drop, the
+    /// session was a member before, and events up to its offset may be still to come as well.
+    static void learn(room& r, envelope const& said)
     {
-        if (!said.recovered.value_or(false) && said.offset)
-            r.seen = r.moved && r.seen ? std::max(*r.seen, *said.offset) : *said.offset;
-        else if (!said.recovered.value_or(false) && !r.moved)
-            r.seen.reset();
         r.epoch = said.epoch;
-        r.sure = sure_;
+        if (said.recovered.value_or(false))
+            return;
+        r.seen = !r.repeated ? said.offset : r.early.empty() ? std::nullopt : std::optional(r.early.back());
+        r.early.clear();
     }
 
     std::mutex mutex_;
@@ -186,7 +190,7 @@ private:
     std::map<std::string, room, std::less<>> rooms_;  // in an order: what is said after a drop depends on nothing else
     std::vector<std::string> todo_;
     std::vector<std::pair<std::uint64_t, std::string>> under_way_;
-    bool sure_ = true;
+    bool sure_ = true;  ///< offsets in this session are of one history a room
 };
 
 }  // namespace polycast::inline v0::detail

@@ -190,7 +190,7 @@ private:
                 shard.journal().requested(*s.ledger_, e.id, remembered ? remembered->payload() : std::string_view(), keep);
                 s.ledger_->answer(e.id, remembered, keep);
                 if (remembered)
-                    return static_cast<void>(shard.out().answer(s, remembered));
+                    return static_cast<void>(shard.out().answer_again(s, *remembered));
             }
         answer(e, reply);
     }
@@ -203,7 +203,9 @@ private:
                 if (frame_ref const* const was = s.ledger_->answered(e.id)) {
                     shard.observe().count(metric::repeated, 1);
                     if (*was)
-                        static_cast<void>(shard.out().answer(s, *was));
+                        static_cast<void>(shard.out().answer_again(s, **was));
+                    else
+                        answer(e, control::ok{});  // the event may have been evicted since
                     return true;
                 }
         return false;

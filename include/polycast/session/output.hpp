@@ -2,6 +2,7 @@
 
 #include <polycast/batching/policy.hpp>
 #include <polycast/detail/byte_buffer.hpp>
+#include <polycast/event/control.hpp>
 #include <polycast/event/describe.hpp>
 #include <polycast/event/envelope.hpp>
 #include <polycast/frame/header.hpp>
@@ -70,6 +71,11 @@ public:
     outcome send(session_type& s, std::string_view payload, opcode op)
     {
         return emit_payload(s, {payload, op, false}, {});
+    }
+    /// An answer of the protocol that was encoded before, compressed as `s` has agreed.
+    outcome answer_again(session_type& s, shared_frame const& plain)
+    {
+        return emit_payload(s, {plain.payload(), plain.op(), true}, urgency_of<control::ok>);
     }
     /// Queues a frame in a lane; the batching policy says when it is written.
     outcome enqueue(session_type& s, frame_ref const& emitted, urgency const& u)
