@@ -1,12 +1,13 @@
 #pragma once
 
-// Memory that runs out where a test says so: the `malloc` of this program, which `operator new` of libstdc++ asks too. Not
-// under a sanitizer, which has its own.
+// Memory that runs out where a test says so: `malloc`, which is what frames are made with. `operator new` goes past it, for
+// the simulated network could not stand in for a real one if its own memory failed. Not under a sanitizer, which has its own.
 
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <new>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SIMULATION_FAILS_ALLOCATIONS 0
@@ -54,5 +55,13 @@ extern "C" void* malloc(std::size_t size)
     }
     return __libc_malloc(size);
 }
+void* operator new(std::size_t size)
+{
+    if (void* const memory = __libc_malloc(size == 0 ? 1 : size)) [[likely]]
+        return memory;
+    throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 #endif
 #endif

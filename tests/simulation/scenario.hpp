@@ -138,7 +138,7 @@ private:
     }
     client_plan plan(dice& d, std::uint32_t index)
     {
-        client_plan p{.user = index < users ? index : static_cast<std::uint32_t>(d.below(users)), .how = {}, .arrives = {},
+        client_plan p{.user = index % users, .how = {}, .arrives = {},
                       .rooms = {}, .requests = 0};
         habits& h = p.how;
         h.reliable = !d.happens(0.12);

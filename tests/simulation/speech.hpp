@@ -49,7 +49,7 @@ public:
         try {
             bool hit = false;
             {
-                failing_allocation const scarce(1 + around_.chance.below(8));
+                failing_allocation const scarce(1 + around_.chance.below(2));
                 emit(what, n, std::move(run), std::move(whom), std::move(text), send);
                 hit = scarce.failed();
             }
