@@ -40,8 +40,6 @@ struct application {
         std::string name;
         if constexpr (requires { s.name(); })
             name = s.name();
-        else
-            name = "*_" + std::to_string(s.handle().value());
         ledger& l = around->rules.opened(name.empty() ? say("plain ", last_ticket_) : name, s.user());
         (*sessions)[s.handle().value()] = &l;
         if (around->world.schedule().now() == last_seen_at_)
@@ -85,8 +83,8 @@ struct application {
     template <class Session, class Drop>
     void dropped(Session& s, Drop const& d)
     {
-        around->note("dropped", of(s).id, d.count);
-        around->rules.dropped(of(s), d.from, d.to, d.count);
+        around->note("dropped", of(s).id, d.events);
+        around->rules.dropped(of(s), d.from, d.to, d.events);
     }
     template <class Session>
     bool may_join(Session& s, std::string_view room)

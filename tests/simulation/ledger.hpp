@@ -139,6 +139,13 @@ struct ledger {
         taken = std::max(taken, count);
         return true;
     }
+    /// The number stands for nothing. True if nothing was known of it.
+    bool lost(std::uint64_t count)
+    {
+        if (contents.size() <= count)
+            contents.resize(count + 1, 0);
+        return contents[count] == 0 && (contents[count] = 1) == 1;
+    }
     /// Order within a lane, and within a run; within a room that keeps history, by offset.
     void in_order(emission const& e, std::uint32_t n, std::uint64_t offset)
     {
@@ -198,9 +205,9 @@ struct ledger {
                 ++b.maybe;
                 continue;
             }
+            ++b.missing_most;
             if (e.what == kind::progress && r.came)
                 continue;  // the later one speaks for it
-            ++b.missing_most;
             if (e.what == kind::progress && std::exchange(r.waiting, true))
                 continue;  // at least the last of several is missing
             ++b.missing_least;

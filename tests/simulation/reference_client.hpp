@@ -8,6 +8,7 @@
 #include "model.hpp"
 #include "scenario.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -20,6 +21,9 @@
 #include <vector>
 
 namespace simulation {
+
+/// The server's: a client that has not said `$open` by then is served as one that never will.
+inline constexpr std::chrono::seconds handshake_timeout{30};
 
 /// What those who act share.
 struct surroundings {
@@ -70,7 +74,8 @@ public:
     void join(std::string const& room)
     {
         place& p = rooms_[room];
-        if (std::exchange(p.wanted, true) || !how_.reliable)
+        bool const leaving = std::ranges::any_of(unanswered_, [&](pending const& u) { return u.room == room; });
+        if (std::exchange(p.wanted, true) || !how_.reliable || leaving)
             return;
         ask_to_join(room, p);
     }
@@ -141,6 +146,7 @@ public:
             throw violation("the subprotocol was not agreed on");
         if (!how_.reliable)
             return enter_plain();
+        linked_at_ = around_.now();
         link_->text(opening());
     }
     void heard() { heard_ = around_.now(); }
@@ -301,6 +307,7 @@ private:
                 l->broken(say("resumed for client ", index_, " that asked for ", claimed_,
                               claim_ == claim::theft ? ", a theft" : claim_ == claim::too_much ? ", and claimed too much" : ""));
             ++seen.resumes;
+            acked_ = received_;
         } else {
             seen.thefts_refused += claim_ == claim::theft;
             seen.overclaims_refused += claim_ == claim::too_much;
@@ -347,6 +354,8 @@ private:
         auto const type = m.text("type");
         if (type == "$hello")
             return greeted(m);
+        if (!live_ && around_.now() - linked_at_ >= handshake_timeout)
+            return gone(false);  // its `$open` came so late that it is served as one that says none
         if (!live_)
             throw violation(say("client ", index_, " got an event before $hello: ", text));
         if (type.starts_with('$'))
@@ -403,8 +412,12 @@ private:
             return answered(at, type == "$ok" ? "ok" : m.text("code"));
         pending const p = std::move(*at);
         unanswered_.erase(at);
-        if (p.what == pending::matter::leave)
-            return around_.rules.left(*life_, p.room);
+        if (p.what == pending::matter::leave) {
+            around_.rules.left(*life_, p.room);
+            if (place const& again = rooms_[p.room]; again.wanted)
+                ask_to_join(p.room, again);
+            return;
+        }
         if (type == "$error")
             throw violation(say("client ", index_, " may not join ", p.room, ": ", m.text("code")));
         place& to = rooms_[p.room];
@@ -508,7 +521,7 @@ private:
     // The session.
     std::string session_{}, epoch_{};
     std::uint64_t received_ = 0, acked_ = 0, every_ = 32;
-    std::chrono::milliseconds within_{500}, heard_{}, asked_{};
+    std::chrono::milliseconds within_{500}, heard_{}, asked_{}, linked_at_{};
     ledger* life_ = nullptr;
     std::map<std::string, place> rooms_{};
     std::deque<pending> unanswered_{};

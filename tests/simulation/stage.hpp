@@ -30,10 +30,11 @@ void set_limits(Options& o, scenario const& plan)
     o.max_outbox_bytes = plan.outbox_bytes;
     o.read_buffer_bytes = 16 * 1024;
     o.heartbeat = {plan.heartbeat, milliseconds(4000), 1};
-    o.handshake_timeout = std::chrono::seconds(30);
+    o.handshake_timeout = handshake_timeout;
     if constexpr (requires { o.delivery.resume_window; }) {
         o.max_outbox_events = plan.outbox_events;
-        o.history.max_events = plan.history ? plan.history_events : 0;
+        if constexpr (requires { o.history.max_events; })
+            o.history.max_events = plan.history ? plan.history_events : 0;
         o.backpressure = static_cast<decltype(o.backpressure)>(plan.policy);
         o.delivery.resume_window = plan.resume_window;
         o.delivery.max_log_bytes = plan.log_bytes;
@@ -290,8 +291,8 @@ private:
             if (p.counted && p.published != p.delivered + p.coalesced + p.dropped + p.pending)
                 l->broken(say("published ", p.published, " but delivered ", p.delivered, ", coalesced ", p.coalesced,
                               ", dropped ", p.dropped, ", pending ", p.pending));
-            // The cap, and control frames, which are exempt from it.
-            if (p.queued_bytes > plan_.outbox_bytes + 16 * 1024)
+            // The cap; what a resuming client is sent again; and control frames, which are exempt.
+            if (p.queued_bytes > plan_.outbox_bytes + plan_.log_bytes + 16 * 1024)
                 l->broken(say(p.queued_bytes, " bytes wait, of ", plan_.outbox_bytes));
         }
     }
