@@ -1,0 +1,323 @@
+#pragma once
+
+// What must be true, independent of how the server does it: who is owed what from the moment it was emitted, and whether
+// what clients take, and the hooks that the application sees, fit that. The first thing that does not throws `violation`.
+
+#include "ledger.hpp"
+#include "requests.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace simulation {
+
+class model : public requests {
+public:
+    explicit model(bool history, std::size_t history_events) : history_(history), history_events_(history_events) {}
+
+    std::function<std::uint64_t()> now_us{};
+    std::uint32_t incarnation = 0;  ///< of the server
+
+    // --- sessions, as the application's hooks tell ------------------------------------------------------------------
+
+    ledger& opened(std::string name, std::string_view user)
+    {
+        ledger& l = ledgers_.emplace_back();
+        l.id = static_cast<std::uint32_t>(ledgers_.size());
+        l.name = std::move(name);
+        l.user = user;
+        l.incarnation = incarnation;
+        l.opened_us = now_us();
+        alive_.push_back(&l);
+        ++seen.sessions;
+        return l;
+    }
+    void closed(ledger& l)
+    {
+        if (++l.closed != 1 || !l.alive)
+            l.broken("closed twice");
+        l.alive = false;
+        std::erase(alive_, &l);
+        for (auto& [name, r] : rooms_)
+            r.members.erase(l.id);
+    }
+    void expired(ledger& l)
+    {
+        if (++l.expired != 1 || !l.alive)
+            l.broken("expired twice, or after closed");
+        ++seen.expired;
+    }
+    void resumed(ledger& l)
+    {
+        ++l.resumed;
+        if (!l.alive)
+            l.broken("resumed after closed");
+    }
+    void dropped(ledger& l, std::uint64_t from, std::uint64_t to, std::uint64_t count)
+    {
+        if (from != 0 && to - from + 1 < count)
+            l.broken(say("a drop of ", count, " events is numbered ", from, " to ", to));
+        l.reported_drops += count;
+        seen.drops += count;
+    }
+    void joined(ledger& l, std::string const& name)
+    {
+        rooms_[name].members[l.id] = true;
+    }
+    /// The client has asked to leave: what is emitted from now on may come or not.
+    void leaving(ledger& l, std::string const& name)
+    {
+        if (auto const at = rooms_[name].members.find(l.id); at != rooms_[name].members.end())
+            at->second = false;
+    }
+    void left(ledger& l, std::string const& name) { rooms_[name].members.erase(l.id); }
+    [[nodiscard]] bool is_member(ledger const& l, std::string const& name) { return rooms_[name].members.contains(l.id); }
+
+    /// The session of that name, of this run of the server or of one whose sessions outlived it.
+    [[nodiscard]] ledger* find(std::string_view name)
+    {
+        for (auto l = ledgers_.rbegin(); l != ledgers_.rend(); ++l)
+            if (l->name == name)
+                return &*l;
+        return nullptr;
+    }
+    [[nodiscard]] std::vector<ledger*> const& alive() const { return alive_; }
+    [[nodiscard]] std::deque<ledger>& all() { return ledgers_; }
+    [[nodiscard]] emission const& of(std::uint32_t n) const { return emissions_[n]; }
+
+    // --- emissions ----------------------------------------------------------------------------------------------------
+
+    /// Begins emission `n`; whom it addresses is asked of the present moment.
+    std::uint32_t begin(kind what, std::string to, std::string run, std::uint32_t text_bytes)
+    {
+        auto const n = static_cast<std::uint32_t>(emissions_.size());
+        emissions_.push_back({.what = what, .run = std::move(run), .to = std::move(to), .room = -1, .text_bytes = text_bytes,
+                              .at_us = now_us()});
+        receivers_.clear();
+        ++seen.emissions;
+        return n;
+    }
+    void to_session(std::uint32_t n, ledger& l) { owe(l, n, ledger::due::must); }
+    void to_user(std::uint32_t n, std::string_view user)
+    {
+        for (ledger* const l : alive_)
+            if (l->user == user)
+                owe(*l, n, ledger::due::must);
+    }
+    void to_all(std::uint32_t n)
+    {
+        for (ledger* const l : alive_)
+            owe(*l, n, ledger::due::must);
+    }
+    void to_room(std::uint32_t n, std::string const& name)
+    {
+        auto& r = rooms_[name];
+        emissions_[n].room = 1;
+        for (ledger* const l : alive_)
+            if (auto const at = r.members.find(l->id); at != r.members.end())
+                owe(*l, n, at->second ? ledger::due::must : ledger::due::may);
+    }
+    /// What became of it. A fan-out of which some were refused says not which.
+    void end(std::uint32_t n, emission::fate outcome, bool in_part = false)
+    {
+        emission& e = emissions_[n];
+        e.outcome = outcome;
+        using enum emission::fate;
+        seen.refused += outcome == refused;
+        for (ledger* const l : receivers_) {
+            auto& x = l->owed.at(n);
+            if (outcome == refused || outcome == gone)
+                x.claim = ledger::due::refused;
+            else if (outcome == uncertain || in_part)
+                x.claim = ledger::due::may;
+            if (outcome == gone)
+                l->last_gone = n;
+        }
+        if (e.room >= 0 && history_ && outcome == accepted)
+            rooms_[e.to].kept.push_back(n);
+    }
+
+    // --- what clients take -----------------------------------------------------------------------------------------
+
+    /// `count` is 0 for a client that counts nothing. `stale`: the client has seen its offset and drops it.
+    void took(ledger& l, std::uint64_t count, taken const& t, bool stale)
+    {
+        if (count != 0 && !l.counted(count, t.raw))
+            return;
+        if (t.what == kind::token)
+            return each_token(t, [&](std::uint32_t n, std::size_t order) { took_one(l, count, n, t, stale, order); });
+        took_one(l, count, t.n, t, stale, 0);
+        check_text(t.n, t.text, t.what == kind::progress || t.what == kind::finished);
+    }
+    /// A typed reply counts too, but nobody but the asker knows of it.
+    void took_reply(ledger& l, std::uint64_t count, std::string_view raw)
+    {
+        if (count != 0)
+            l.counted(count, raw);
+    }
+    void gap(ledger& l, std::uint64_t have, std::uint64_t from, std::uint64_t to, std::string_view reason)
+    {
+        if (from != have + 1 || to < from)
+            l.broken(say("a gap of ", from, " to ", to, " for one who has ", have));
+        if (reason != "evicted" && reason != "expired" && reason != "restarted")
+            l.broken(say("a gap for the reason ", reason));
+        ++l.gaps;
+        ++seen.gaps;
+        // Numbers that it had before and forgot are no loss.
+        for (std::uint64_t c = from; c <= to; ++c)
+            l.gap_events += l.lost(c);
+        seen.gap_events += to - from + 1;
+        l.taken = std::max(l.taken, to);
+    }
+    /// `recovered`: what came between is owed, however long ago it was emitted.
+    void join_answered(ledger& l, std::string const& name, std::optional<std::uint64_t> since, std::uint64_t offset,
+                       std::optional<bool> recovered, bool same_epoch)
+    {
+        room& r = rooms_[name];
+        if (offset > r.kept.size())
+            l.broken(say("joined ", name, " at offset ", offset, " of ", r.kept.size()));
+        if (!since || !recovered)
+            return;
+        if (*recovered) {
+            if (!same_epoch)
+                l.broken("a recovery across epochs");
+            for (std::uint64_t o = *since + 1; o <= offset; ++o)
+                l.owe(r.kept[o - 1], ledger::due::must);
+            seen.recovered += 1;
+            seen.recovered_events += offset - *since;
+        } else {
+            ++seen.not_recovered;
+            if (same_epoch && *since <= offset && offset - *since <= history_events_ / 2 && !r.may_be_short)
+                l.broken(say("joined ", name, " since ", *since, " of ", offset, ": not recovered, though it is kept"));
+        }
+    }
+
+    /// What is still missing of a session whose receiver is there and reads. Empty: nothing.
+    [[nodiscard]] std::string missing(ledger const& l) const
+    {
+        auto const b = l.count_missing(emissions_);
+        std::uint64_t const excuses = l.plain ? l.reported_drops : l.gap_events;
+        if (b.missing_least > excuses)
+            return say("session ", l.id, " of client ", l.client, ": at least ", b.missing_least, " events are missing, ", excuses,
+                       " are explained; the first is emission ", b.first_missing, " (",
+                       kind_names[static_cast<std::size_t>(emissions_[b.first_missing].what)], " to ",
+                       emissions_[b.first_missing].to, ")");
+        return {};
+    }
+    /// Once nothing more can come: a gap that named more than is missing was a lie.
+    void settle(ledger const& l) const
+    {
+        auto const b = l.count_missing(emissions_);
+        if (l.gap_events > b.missing_most + b.refused + b.maybe + l.unsure)
+            l.broken(say("gaps of ", l.gap_events, " events, of which ", b.missing_most, " are missing, ", b.refused,
+                         " were refused, ", b.maybe + l.unsure, " are not known"));
+    }
+    /// Each session that is gone was closed, once; one that expired was told so first.
+    void all_closed() const
+    {
+        for (ledger const& l : ledgers_)
+            if (l.closed != 1)
+                l.broken(say("closed ", l.closed, " times"));
+    }
+    void restarted()
+    {
+        ++incarnation;
+        for (auto& [name, r] : rooms_)
+            r = {};
+    }
+
+private:
+    struct room {
+        std::map<std::uint32_t, bool> members{};  ///< by session; false: has asked to leave
+        std::vector<std::uint32_t> kept{};        ///< emissions by offset, from 1
+        bool may_be_short = false;
+    };
+
+    void owe(ledger& l, std::uint32_t n, ledger::due claim)
+    {
+        l.owe(n, claim);
+        receivers_.push_back(&l);
+    }
+    template <class F>
+    void each_token(taken const& t, F f)
+    {
+        std::string_view rest = t.text;
+        for (std::size_t order = 0; !rest.empty(); ++order) {
+            auto const end = rest.find('>');
+            if (rest.front() != '<' || end == rest.npos)
+                throw violation(say("a token's text is torn: ", t.text));
+            auto const n = static_cast<std::uint32_t>(std::stoul(std::string(rest.substr(1, end - 1))));
+            auto const next = std::min(rest.find('<', end), rest.size());
+            check_text(n, rest.substr(0, next), false);
+            f(n, order);
+            rest.remove_prefix(next);
+        }
+    }
+    void check_text(std::uint32_t n, std::string_view text, bool none) const
+    {
+        if (none || n >= emissions_.size())
+            return;
+        std::string wanted;
+        append_text(wanted, n, emissions_[n].text_bytes);
+        if (text != wanted)
+            throw violation(say("emission ", n, " arrived as ", text));
+    }
+    void took_one(ledger& l, std::uint64_t count, std::uint32_t n, taken const& t, bool stale, std::size_t order)
+    {
+        if (n == 0 || n >= emissions_.size())
+            l.broken(say("an event that nobody emitted: ", t.raw));
+        emission const& e = emissions_[n];
+        if (t.to != e.to || t.what != e.what || t.run != e.run)
+            l.broken(say("emission ", n, " arrived as another: ", t.raw));
+        if (e.room >= 0 ? t.room != e.to : !t.room.empty())
+            l.broken(say("emission ", n, " names the room '", t.room, "'"));
+        if (e.outcome == emission::fate::refused || e.outcome == emission::fate::gone)
+            l.broken(say("emission ", n, " was not accepted and arrived all the same"));
+        auto owed = l.owed.find(n);
+        if (owed == l.owed.end()) {
+            // One that opens while the emission waits in its shard's mailbox may have it.
+            bool const late = l.opened_us == e.at_us && e.room < 0 && (e.to == "all" || e.to == "u:" + l.user);
+            bool const replayed = t.offset != 0;  // the `$ok` of the join is judged when it comes
+            if (!late && !replayed)
+                l.broken(say("emission ", n, " to ", e.to, " is not for this receiver: ", t.raw));
+            owed = l.owed.try_emplace(n, ledger::entry{ledger::due::may, 0}).first;
+        }
+        if (stale) {
+            ++seen.stale;
+            owed->second.count = std::max<std::uint64_t>(count, 1);
+            return;
+        }
+        if (owed->second.count != 0)
+            l.broken(say("emission ", n, " came twice, under ", owed->second.count, " and ", count));
+        owed->second.count = std::max<std::uint64_t>(count, 1);
+        ++seen.deliveries;
+        if (order != 0) {
+            ++l.merged;
+            ++seen.coalesced;
+        }
+        if (t.offset != 0) {
+            auto const& kept = rooms_[e.to].kept;
+            if (t.offset > kept.size() || kept[t.offset - 1] != n)
+                l.broken(say("emission ", n, " has offset ", t.offset, " of ", e.to, ", which is not its place"));
+        }
+        l.in_order(e, n, t.offset);
+    }
+
+    bool history_;
+    std::size_t history_events_;
+    std::deque<ledger> ledgers_{};
+    std::vector<ledger*> alive_{};
+    std::vector<emission> emissions_{1};
+    std::vector<ledger*> receivers_{};
+    std::map<std::string, room> rooms_{};
+};
+
+}  // namespace simulation
