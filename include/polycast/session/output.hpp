@@ -102,10 +102,11 @@ public:
         mark_dirty(s);
     }
     /// A message of the protocol: above all lanes, and never dropped. Who asks and does not read is given up.
-    outcome answer(session_type& s, frame_ref const& frame)
+    outcome answer(session_type& s, frame_ref const& made)
     {
         if (!s.has_connection())
             return outcome::gone;
+        frame_ref const frame = packing_.tells_plain(s) ? made : packing_.fitted(s, made);
         if (s.box_.queued_bytes() + frame->wire_bytes() > 2 * shard_.options().max_outbox_bytes) {
             shard_.fail(s, close_code::slow_reader, "answers came faster than they were read");
             return outcome::over_budget;
