@@ -391,12 +391,13 @@ private:
     {
         auto& histories = shard.shared().histories;
         auto const now = shard.loop().wall_now();
+        bool const again = s.is_member(e.room);  // then what is replayed may be on its way already
         for (;;) {
             auto const room = histories.find(e.room);
             if (!room) {
                 bool const joined = s.join(e.room);
                 if (!histories.find(e.room))  // then nothing was emitted before it was a member
-                    return joined_at(e, histories.join(e.room, e.since, e.epoch, now));
+                    return joined_at(e, histories.join(e.room, e.since, e.epoch, now), again);
                 if (joined)
                     s.leave(e.room);
                 continue;
@@ -404,16 +405,16 @@ private:
             auto const locked = room->lock();
             s.join(e.room);
             shard.take_mail();
-            return joined_at(e, room->join(e.since, e.epoch == histories.epoch(), now));
+            return joined_at(e, room->join(e.since, e.epoch == histories.epoch(), now), again);
         }
     }
-    void joined_at(envelope const& e, room_history::answer const& at)
+    void joined_at(envelope const& e, room_history::answer const& at, bool again)
     {
         control::ok ok{.room = e.room, .offset = at.offset, .epoch = shard.shared().histories.epoch()};
         ok.recovered = at.recovered;
         answer(e, ok);
         for (frame_ref const& frame : at.replay)
-            static_cast<void>(shard.out().enqueue(s, frame, {lane::normal, false, false, true}));
+            static_cast<void>(shard.out().enqueue(s, frame, {lane::normal, false, false, true, room_hash(e.room), again}));
     }
     void leave(envelope const& e)
     {

@@ -80,11 +80,11 @@ public:
         if (!pressure_.has_room(s, emitted->wire_bytes()) && !make_room(s, emitted->wire_bytes(), u))
             return s.takes_events() ? pressure_.refuse(s, u) : outcome::gone;
         bool const first = s.box_.waiting(u.lane) == 0;
-        auto const frame = merging_.merge(s, emitted, queue);
+        auto const frame = merging_.merge(s, emitted, queue, u);
         auto const bytes = emitted->wire_bytes();
         auto* const node = s.box_.push(nodes_, queue, frame, u.event ? 1 : 0);
         node->critical = u.critical;
-        merging_.queued(s, node, queue);
+        merging_.queued(s, node, queue, u);
         count(s, bytes, u.event);
         shard_.accepted(s, *node, u);
         if (u.barrier) {
