@@ -45,7 +45,7 @@ public:
     static constexpr bool durable = true;
     using database = typename Delivery::log::database;
 
-    explicit session_journal(database& in) : journal_(in) {}
+    explicit session_journal(database& in) : database_(in), journal_(in) {}
     void opened(ledger const& l, std::string_view user) { journal_.opened(l.id, l.name, user); }
     void ended(ledger const& l) { journal_.ended(l.id); }
     void accepted(ledger& l, frame_node& node, lane in)
@@ -73,7 +73,7 @@ public:
         journal_.history(room, offset, at_ms, frame);
     }
     void history_trimmed(std::string_view room, std::uint64_t up_to) { journal_.history_trimmed(room, up_to); }
-    void history_forgotten(std::string_view room, std::uint64_t floor) { journal_.history_forgotten(room, floor); }
+    void history_forgotten(std::string_view room, std::uint64_t floor) { database_.history_forgotten(room, floor); }
     /// What was told so far is on the disk when this returns without an error.
     [[nodiscard]] std::error_code commit()
     {
@@ -90,6 +90,7 @@ public:
 private:
     static constexpr std::size_t a_word = 128;
     std::size_t backlog_bytes_ = 0;
+    database& database_;
     typename Delivery::log::journal journal_;
 };
 

@@ -130,6 +130,12 @@ template <class Serializer, class Event>
     return detail::trailer_of(f).hash;
 }
 
+/// Of a frame that coalesces.
+[[nodiscard]] inline coalesce how_coalesces(shared_frame const& f) noexcept
+{
+    return detail::trailer_of(f).kind->how;
+}
+
 /// Whether both are of one type, room and key, exactly. Of frames that coalesce.
 [[nodiscard]] inline bool same_subject(shared_frame const& a, shared_frame const& b) noexcept
 {

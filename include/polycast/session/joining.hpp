@@ -78,7 +78,8 @@ private:
         answer(e, ok);
         // What was said to be recovered is not dropped at a cap.
         for (frame_ref const& frame : at.replay)
-            static_cast<void>(shard.out().enqueue(s, frame, {.critical = true, .event = true, .replayed = true}));
+            static_cast<void>(
+                shard.out().enqueue(s, frame, {.critical = true, .event = true, .room = room_hash(e.room), .alone = true}));
     }
     template <class Reply>
     void answer(envelope const& e, Reply const& reply)

@@ -3,6 +3,7 @@
 #include <polycast/observer/policy.hpp>
 #include <polycast/outbox/coalescing.hpp>
 #include <polycast/outbox/outbox.hpp>
+#include <polycast/session/tally.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +20,7 @@ public:
         std::uint64_t hash;
         frame_node* node;
         std::uint8_t queue;
+        std::uint64_t room;  ///< whose texts must not pass a later event of it; 0: none
     };
     static constexpr std::size_t most = 64;
 
@@ -49,13 +51,19 @@ public:
     {
         std::erase_if(entries_, [&](entry const& e) { return (queues >> e.queue & 1) != 0; });
     }
+    void forget_room(std::uint64_t room)
+    {
+        std::erase_if(entries_, [room](entry const& e) { return e.room == room; });
+    }
 
 private:
     std::vector<entry> entries_;
 };
 
 /// Coalesces what waits for a session: an event that has an older one of its subject in its lane takes that along and
-/// stands where it would have stood alone, so it never goes before what was emitted before it.
+/// stands where it would have stood alone, so it never goes before what was emitted before it. In a room with a history a
+/// text does not go behind another event of the room either: who loses its connection between the two would ask for what
+/// comes after the other's offset.
 template <class Shard>
 class merging {
 public:
@@ -65,9 +73,9 @@ public:
     merging(Shard& shard, node_pool& nodes) noexcept : shard_(shard), nodes_(nodes) {}
 
     /// What is to be queued for `frame`: itself, or with an older one that is then gone from `queue`.
-    [[nodiscard]] frame_ref merge(session_type& s, frame_ref const& frame, std::size_t queue)
+    [[nodiscard]] frame_ref merge(session_type& s, frame_ref const& frame, std::size_t queue, urgency const& u)
     {
-        if (!frame->coalesces() || !s.mergeable_)
+        if (!frame->coalesces() || !s.mergeable_ || u.alone)
             return frame;
         frame_node* const older = s.mergeable_->find(*frame, queue);
         if (older == nullptr)
@@ -83,13 +91,16 @@ public:
         shard_.observe().count(metric::coalesced, 1);
         return both;
     }
-    void queued(session_type& s, frame_node* node, std::size_t queue)
+    void queued(session_type& s, frame_node* node, std::size_t queue, urgency const& u)
     {
-        if (!node->frame->coalesces())
+        if (u.room != 0 && s.mergeable_)
+            s.mergeable_->forget_room(u.room);
+        if (!node->frame->coalesces() || u.alone)
             return;
         if (!s.mergeable_)
             s.mergeable_ = std::make_unique<mergeable>();
-        s.mergeable_->add({subject_hash(*node->frame), node, static_cast<std::uint8_t>(queue)});
+        s.mergeable_->add({subject_hash(*node->frame), node, static_cast<std::uint8_t>(queue),
+                           how_coalesces(*node->frame) == coalesce::append ? u.room : 0});
     }
     /// It left its lane.
     static void left(session_type& s, frame_node const& node) noexcept

@@ -88,12 +88,11 @@ public:
         if (u.barrier)
             staging_.stage(s, all_lanes, ~std::size_t{0});  // what was before it comes before it, from whatever lane
         bool const first = s.box_.waiting(u.lane) == 0;
-        auto const frame = u.replayed ? emitted : merging_.merge(s, emitted, queue);
+        auto const frame = merging_.merge(s, emitted, queue, u);
         auto const bytes = emitted->wire_bytes();
         auto* const node = s.box_.push(nodes_, queue, frame, u.event ? 1 : 0);
         node->critical = u.critical;
-        if (!u.replayed)
-            merging_.queued(s, node, queue);
+        merging_.queued(s, node, queue, u);
         count(s, bytes, u.event);
         shard_.log().accepted(s, *node, u);
         if (u.barrier) {
@@ -111,10 +110,11 @@ public:
         mark_dirty(s);
     }
     /// A message of the protocol: above all lanes, and never dropped. Who asks and does not read is given up.
-    outcome answer(session_type& s, frame_ref const& frame)
+    outcome answer(session_type& s, frame_ref const& made)
     {
         if (!s.has_connection())
             return outcome::gone;
+        frame_ref const frame = packing_.tells_plain(s) ? made : packing_.fitted(s, made);
         if (s.box_.queued_bytes() + frame->wire_bytes() > 2 * shard_.options().max_outbox_bytes) {
             shard_.ends().fail(s, close_code::slow_reader, "answers came faster than they were read");
             return outcome::over_budget;

@@ -55,6 +55,28 @@ public:
                 packed(message, form);
         }
     }
+    /// Whether a plain frame can be told from a compressed one by who reads it: not where both are binary.
+    [[nodiscard]] static bool tells_plain([[maybe_unused]] session_type const& s) noexcept
+    {
+        if constexpr (compression::forms != 0 && C::serializer::frame_opcode == opcode::binary)
+            return s.profile_ == plain_profile || compression::kind(s.profile_) != polycast::compression::form_kind::token;
+        else
+            return true;
+    }
+    /// What is written to `s` for `frame`: itself, or what it carries, as `s` has it now.
+    [[nodiscard]] frame_ref fitted(session_type& s, frame_ref frame)
+    {
+        if (fits(s, *frame))
+            return frame;
+        outgoing message = unpacked(*frame);
+        pack(s, message, true);
+        auto made = shared_frame::message(message.op, message.payload, message.rsv1);
+        if (message.packed)
+            made->set_form(s.profile_);
+        else if (frame->joinable())
+            made->mark_joinable();
+        return made;
+    }
     /// Whether `frame` can be written to `s` as it is. It was made for the profile that `s` had when it was emitted.
     [[nodiscard]] bool fits([[maybe_unused]] session_type const& s, [[maybe_unused]] shared_frame const& frame) const noexcept
     {
@@ -62,7 +84,8 @@ public:
             if (s.context_)
                 return false;
         if constexpr (compression::forms != 0)
-            return frame.form() == s.profile_ || (frame.form() == plain_profile && !frame.coalesces());
+            return frame.form() == s.profile_ ||
+                   (frame.form() == plain_profile && !frame.coalesces() && tells_plain(s));
         return true;
     }
     /// False for a frame of an earlier process, whose compression this one has not.

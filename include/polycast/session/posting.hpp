@@ -47,6 +47,7 @@ template <class C, class Event, class Count, class Begin, class Deliver>
     begin();
     head.offset = p.offset = room->next_offset();
     p.urgent.lane = lane::normal;  // one lane for all: who has seen an offset has seen those below
+    p.urgent.room = room_hash(p.name);
     if (!encode([&](std::size_t profile) { return profile == plain_profile || wanted(profile); }))
         return {outcome::refused, 0, 0, 0};
     p.trimmed_to = room->keep(p.frames[plain_profile], *head.timestamp).to;

@@ -18,7 +18,8 @@ namespace polycast::inline v0::detail {
 
 /// Gives waiting events their final place: from the lanes, in the order of their weights, into the outbox's staged queue,
 /// which nothing overtakes. There an event of a reliable session gets its number and enters the log, and a compression
-/// that remembers the connection sees events in the order of the wire. Other sessions need it for barriers only.
+/// that remembers the connection sees events in the order of the wire, and what was left plain so that it could be merged is
+/// compressed. Other sessions need it for barriers only.
 template <class Shard>
 class staging {
 public:
@@ -36,6 +37,9 @@ public:
     {
         if constexpr (C::compression::keeps_context)
             if (s.context_)
+                return true;
+        if constexpr (C::compression::forms != 0)
+            if (s.profile_ != plain_profile)
                 return true;
         if constexpr (C::delivery::resumes)
             if (s.ledger_)
@@ -119,17 +123,7 @@ private:
     }
     void put(session_type& s, frame_ref frame, std::uint32_t events, bool joins)
     {
-        if (!packing_.fits(s, *frame)) {
-            outgoing message = packing_.unpacked(*frame);
-            packing_.pack(s, message, true);
-            auto made = shared_frame::message(message.op, message.payload, message.rsv1);
-            if (message.packed)
-                made->set_form(s.profile_);
-            else if (frame->joinable())
-                made->mark_joinable();
-            frame = std::move(made);
-        }
-        s.box_.push(nodes_, outbox::staged, std::move(frame), events)->joins = joins;
+        s.box_.push(nodes_, outbox::staged, packing_.fitted(s, std::move(frame)), events)->joins = joins;
     }
 
     Shard& shard_;

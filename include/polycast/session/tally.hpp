@@ -4,6 +4,8 @@
 #include <polycast/event/describe.hpp>
 
 #include <cstdint>
+#include <functional>
+#include <string_view>
 
 namespace polycast::inline v0 {
 
@@ -44,10 +46,16 @@ struct urgency {
     bool critical = false;  ///< never dropped
     bool barrier = false;   ///< nothing that comes later goes before it, or becomes part of what was before it
     bool event = false;     ///< of the application: it is counted
-    bool replayed = false;  ///< of a room's past: it is merged with nothing
+    std::uint64_t room = 0;  ///< of one with a history: who has seen an offset has seen those below, and their text
+    bool alone = false;      ///< does not coalesce: it is of a room's past, and told by its offset
 };
+/// For `urgency::room`; never 0.
+[[nodiscard]] inline std::uint64_t room_hash(std::string_view name) noexcept
+{
+    return std::hash<std::string_view>{}(name) | 1;
+}
 template <class Event>
-inline constexpr urgency urgency_of{event_lane<Event>, event_critical<Event>, event_barrier<Event>, !event_control<Event>, false};
+inline constexpr urgency urgency_of{event_lane<Event>, event_critical<Event>, event_barrier<Event>, !event_control<Event>};
 
 }  // namespace detail
 
