@@ -16,6 +16,7 @@ namespace pc = polycast;
 struct progress { int percent; };
 struct live_data { double cpu; };
 struct agent_started { std::string run_id; };
+struct agent_delta { std::string run_id, text; };
 struct app {};
 '''
 # How a snippet that is no whole program is put into one, by a word that only it has; @ is the snippet.
@@ -26,6 +27,9 @@ SCAFFOLDS = {
     'secure_server': '#define POLYCAST_WITH_OPENSSL 1\n' + PRELUDE + 'void snippet()\n{\n@\n}\n',
     'dashboard_server': '#define POLYCAST_WITH_ZLIB 1\n' + PRELUDE + '@\nusing made = dashboard_server::emitter_type;\n',
     'server.emitter()': PRELUDE + 'using S = pc::server<app>;\nvoid snippet(S& server, pc::handle handle)\n{\n@\n}\n',
+    'durable_server': '#define POLYCAST_WITH_SQLITE 1\n' + PRELUDE + 'struct dashboard {};\n@\nusing made = durable_server::emitter_type;\n'
+                      'using made_too = reliable_server::emitter_type;\n',
+    'pc::coalesce::append': PRELUDE + '@\nstatic_assert(pc::event_coalesce<agent_delta> == pc::coalesce::append);\n',
     'struct eager': PRELUDE + '@\nusing made = my_server::emitter_type;\n',
     'event_traits': PRELUDE + '@\nstatic_assert(pc::event_lane<agent_started> == pc::lane::high);\n',
 }
