@@ -1,6 +1,6 @@
-// The page's side of the hub. What a client needs is `connect` below: open a WebSocket, split what comes by line, and
-// send {"type": …, "data": …}. No library, no build step.
-'use strict';
+// The page's side of the hub. polycast.js keeps the connection, so that an answer goes on where it was when the network
+// comes back; what is here is what is done with each event. No build step.
+import { Client } from '/polycast.js';
 
 const $ = id => document.getElementById(id);
 const element = (tag, className, text) => {
@@ -12,39 +12,39 @@ const element = (tag, className, text) => {
 
 // ---- The connection -------------------------------------------------------------------------------------------------
 
-let socket = null;
-let attempts = 0;
-let retryTimer = 0;
+let client = null;
 
 function connect() {
-  clearTimeout(retryTimer);
-  if (socket) { socket.onclose = null; socket.close(); }
-  setState('connecting', attempts === 0 ? 'connecting' : 'reconnecting');
+  client?.close();
+  lostRuns();
   const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
-  socket = new WebSocket(`${scheme}//${location.host}/?user=${encodeURIComponent($('user').value.trim())}`);
-  socket.onmessage = message => message.data.split('\n').forEach(line => take(JSON.parse(line)));
-  socket.onclose = ({code, reason}) => {
-    lostRuns();
+  const user = encodeURIComponent($('user').value.trim());
+  const made = client = new Client(`${scheme}//${location.host}/?user=${user}`, {backoff: {initial: 300, cap: 10000}});
+  setState('connecting', 'connecting');
+  for (const [type, handler] of Object.entries(on)) made.on(type, handler);
+  let met = false;
+  made.on('$hello', ({resumed}) => {
+    if (met && !resumed) lostRuns();  // the hub has begun anew
+    met = true;
+    notice('');
+  });
+  made.on('$state', (state, {code, reason}) => {
+    if (made !== client) return;  // another user's by now
+    if (state === 'open') return setState('connected', 'connected');
+    if (state !== 'waiting') return;
     if (code === 1013) notice(`The hub refused this connection: ${reason}.`);
     setState(code === 1013 ? 'refused' : 'connecting', code === 1013 ? 'refused' : 'reconnecting');
-    // 0.3 s, 0.6 s, … up to 10 s; half of it by chance, so that many pages do not come back at the same moment.
-    const wait = Math.min(10000, 300 * 2 ** Math.min(attempts++, 10));
-    retryTimer = setTimeout(connect, wait / 2 + Math.random() * wait / 2);
-  };
+  });
+  made.on('$error', error => notice(error.message));
 }
 
 function emit(type, data) {
-  if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({type, data}));
+  client.emit(type, data).catch(error => error.code === 'closed' || notice(error.message));
 }
 
 /// Every event by its name; what is not here is ignored, so that the hub may learn new ones.
 const on = {
-  welcome(e) {
-    attempts = 0;
-    setState('connected', 'connected');
-    notice('');
-    $('root').textContent = e.root;
-  },
+  welcome(e) { $('root').textContent = e.root; },
   live_data: showFigures,
   agent_started: e => startRun(e),
   agent_thinking: e => step(e.run_id, run => {
@@ -72,13 +72,7 @@ const on = {
     run.box.append(formatted(e.final_response));
   }),
   agent_error: e => notice(e.message.charAt(0).toUpperCase() + e.message.slice(1) + '.'),
-  $error: e => notice(e.message),
 };
-
-function take(envelope) {
-  const handler = Object.hasOwn(on, envelope.type) ? on[envelope.type] : null;
-  if (handler) handler(envelope.data || envelope);
-}
 
 function setState(state, text) {
   $('state').dataset.state = state;
@@ -242,10 +236,13 @@ $('try').onclick = ({target}) => {
   $('text').value = target.textContent;
   ask(target.textContent);
 };
-$('user').onchange = () => { sessionStorage.setItem('user', $('user').value.trim()); attempts = 0; connect(); };
+$('user').onchange = () => { sessionStorage.setItem('user', $('user').value.trim()); connect(); };
 const asked = new URLSearchParams(location.search);
 const guest = `guest-${Math.random().toString(36).slice(2, 6)}`;
 $('user').value = asked.get('user') ?? sessionStorage.getItem('user') ?? guest;
 sessionStorage.setItem('user', $('user').value);
 $('path').value = asked.get('path') ?? '';
 connect();
+// The hub need not keep the session of a page that is gone; one that comes back from the browser's memory has a new one.
+addEventListener('pagehide', () => client.close());
+addEventListener('pageshow', ({persisted}) => { if (persisted) connect(); });

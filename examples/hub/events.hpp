@@ -17,7 +17,8 @@ namespace pc = polycast;
 
 /// The policies, in one place: what emits needs them, the application does not.
 using emitter =
-    pc::emitter<pc::serializer::json, pc::compression::zstd<3>, pc::isolation::per_user<3>, pc::batching::per_tick>;
+    pc::emitter<pc::serializer::json, pc::compression::zstd<3>, pc::isolation::per_user<3>, pc::batching::per_tick,
+                pc::delivery::at_least_once<>>;
 /// Reaches one user (all of their connections), or one connection that has no user, and nobody else.
 using reply_to = pc::scoped_emitter<emitter::composition>;
 

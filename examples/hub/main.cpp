@@ -1,5 +1,5 @@
 // The hub: a backend that answers questions about the source files on this machine, and shows how the machine is doing.
-// Run it, open the address that it prints, and ask. Programs are clients too, in any language (see app.js):
+// Run it, open the address that it prints, and ask. Programs are clients too, in any language (polycast.js is one):
 //   hub [--port N] [--address A] [--root DIR]
 // Only files below DIR (default: the current directory) are read. Ends on SIGTERM or SIGINT.
 #include "agent.hpp"
@@ -85,7 +85,7 @@ private:
 };
 
 using server = pc::server<application, pc::serializer::json, pc::compression::zstd<3>, pc::isolation::per_user<3>,
-                          pc::batching::per_tick>;
+                          pc::batching::per_tick, pc::delivery::at_least_once<>>;
 
 /// Once a second, while anybody is there, the machine's figures go to the dashboard.
 void tell_figures(std::stop_token const& stop, server const& to, runs const& work)

@@ -84,7 +84,7 @@ export class Client {
   #received = 0;     // application events, as the server counts them
   #acked = 0;
   #ackDue;
-  #rooms = new Map();  // name → {since, epoch: where to join again, seen: the offset up to which events are dropped}
+  #rooms = new Map();  // name → {since, epoch: where to join again, seen: the offset of the last event}
 
   // What the application sent: `onTheWay` requests that wait for their answer, then what waits to be sent
   #queue = [];
@@ -307,7 +307,8 @@ export class Client {
     const position = offset === undefined ? undefined : this.#rooms.get(room);
     if (position) {
       if (offset <= position.seen) return;
-      position.seen = position.since = offset;
+      position.seen = offset;
+      position.since = Math.max(position.since ?? 0, offset);
     }
     for (const listener of [type, '*']) this.#raise(listener, envelope.data ?? {}, envelope);
   }
@@ -355,13 +356,16 @@ export class Client {
   #joined(room, {offset, epoch, recovered}) {
     const position = this.#rooms.get(room);
     if (!position) return;  // left meanwhile
-    const before = position.epoch;
-    const seen = before === undefined || before === epoch ? position.seen : 0;
+    const known = position.epoch !== undefined;
+    const same = !known || position.epoch === epoch;
+    const since = same ? position.since ?? 0 : 0;
     position.epoch = epoch;
+    if (!same) position.seen = 0;
     if (recovered || offset === undefined) return;
-    position.seen = position.since = Math.max(seen, offset);
-    if (before !== undefined && offset > seen)
-      this.#raise('$gap', {type: '$gap', room, from: seen + 1, to: offset, reason: 'not_recovered'});
+    // Not `seen`: the answer may overtake earlier events, which a member of before the last reconnect still gets.
+    position.since = Math.max(since, offset);
+    if (known && offset > since)
+      this.#raise('$gap', {type: '$gap', room, from: since + 1, to: offset, reason: 'not_recovered'});
   }
 
   // ---- What goes out ------------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ write('hostile.html', [
 ]);
 
 async function main() {
+  const {cutter} = await import('../foreign/support/cutter.mjs');
   let hub = await start('examples/hub/hub', {args: ['--root', root]});
   const address = `http://127.0.0.1:${hub.port}/`;
   const browser = await chromium.launch({
@@ -39,7 +40,7 @@ async function main() {
   });
 
   /// A page of its own (cookies, storage), what its sockets received, and whatever went wrong in it.
-  async function open(query, options = {}) {
+  async function open(query, options = {}, at = address) {
     const context = await browser.newContext({viewport: {width: 1280, height: 860}, ...options});
     const page = await context.newPage();
     page.setDefaultTimeout(DEADLINE);
@@ -49,12 +50,12 @@ async function main() {
       socket.on('framereceived', ({payload}) =>
         seen.received.push(...String(payload).split('\n').map(line => JSON.parse(line))));
     });
-    page.on('request', request => { if (!request.url().startsWith(address)) seen.elsewhere.push(request.url()); });
+    page.on('request', request => { if (!request.url().startsWith(at)) seen.elsewhere.push(request.url()); });
     page.on('pageerror', error => seen.errors.push(error.message));
     page.on('console', message => {
       if (/Content Security|Refused/.test(message.text())) seen.errors.push(message.text());
     });
-    await page.goto(address + query);
+    await page.goto(at + query);
     seen.close = () => context.close();
     return seen;
   }
@@ -139,6 +140,28 @@ async function main() {
       assert.match(await box.locator('.answer').textContent(), /outside of the hub's root/);
       assert.strictEqual(await box.getAttribute('data-status'), 'failed');
       await ada.page.fill('#path', '');
+    },
+
+    'An answer whose connection is cut goes on where it was, and nothing is shown twice.': async () => {
+      const between = await cutter(hub.port, () => Infinity);
+      const eve = await open('?user=eve', {}, `http://127.0.0.1:${between.port}/`);
+      await connected(eve.page);
+      for (const bytes of [10, 200, 400, 600, 800, 1000, 1200]) {
+        between.cutAfter(bytes);
+        const box = await ask(eve.page, `How many files are ${word()}?`);
+        assert.match(await box.locator('.status').textContent(), /^done in/);
+        const run = eve.received.filter(e => e.type === 'agent_completed').at(-1).data.run_id;
+        const events = eve.received.filter(e => e.data && e.data.run_id === run);
+        assert.deepStrictEqual([...new Set(events.map(e => e.type))], FIVE);
+        const steps = events.filter(e => e.type === 'agent_thinking' || e.type === 'tool_executing');
+        assert.strictEqual(await box.locator('.steps li').count(), steps.length);
+        await connected(eve.page);
+      }
+      assert(between.cuts >= 5, `${between.cuts} cuts`);
+      assert.strictEqual(await eve.page.locator('.run').count(), 7);
+      assert.deepStrictEqual([eve.elsewhere, eve.errors], [[], []]);
+      await eve.close();
+      between.end();
     },
 
     'When the hub dies and comes back, the page says so, reconnects by itself, and works again.': async () => {

@@ -1,6 +1,6 @@
 // A server for polycast.js that delivers at least once and cuts its own connections when it is told to:
-//   polycast_js_server --port N [--client FILE]
-//   /             an empty page        /polycast.js   FILE
+//   polycast_js_server --port N [--client FILE] [--window MILLISECONDS] [--history EVENTS]
+//   /             an empty page        /polycast.js   FILE        /expired   how many sessions have
 //   more          {count, cut}         → that many `number`s, counted per session from 1; half way through the connection
 //                                        is closed with the code `cut`, unless that is 0
 //   say           {text} to a room     → `said` to its members, numbered per room
@@ -9,6 +9,8 @@
 //   question      {text}               → `agent_thinking`, as README's first server does
 #include <polycast/polycast.hpp>
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -55,7 +57,8 @@ struct site {
     using accepts = pc::events<more, say, add, refuse, question>;
 
     std::string client;
-    std::mutex mutex{};  // of the two shards
+    std::atomic<unsigned> gone{0};
+    std::mutex mutex{};                                // of the two shards
     std::map<std::uint64_t, std::uint32_t> numbers{};  // per session
     std::map<std::string, std::uint32_t> saids{};      // per room
 
@@ -68,9 +71,13 @@ struct site {
             return {.content_type = "text/html; charset=utf-8", .body = "<!doctype html><title>polycast.js</title>"};
         if (asked.path() == "/polycast.js")
             return {.content_type = "text/javascript; charset=utf-8", .body = client};
+        if (asked.path() == "/expired")
+            return {.content_type = "text/plain", .body = std::to_string(gone)};
         return {.status = 404, .body = "no such page\n"};
     }
     pc::identity identify(pc::request const& asked) { return {.user = asked.query("user").value_or("")}; }
+
+    void expired(auto&, pc::tally const&) { ++gone; }
 
     void on(auto& session, more const& wanted)
     {
@@ -109,6 +116,10 @@ try {
         } else if (std::strcmp(argv[i], "--client") == 0) {
             std::ifstream file(argv[i + 1]);
             client.assign(std::istreambuf_iterator<char>(file), {});
+        } else if (std::strcmp(argv[i], "--window") == 0) {
+            options.delivery.resume_window = std::chrono::milliseconds(std::atoi(argv[i + 1]));
+        } else if (std::strcmp(argv[i], "--history") == 0) {
+            options.history.max_events = static_cast<std::size_t>(std::atoi(argv[i + 1]));
         } else {
             return 2;
         }

@@ -7,7 +7,7 @@ import { cutter } from './support/cutter.mjs';
 import { Client, PolycastError, WebSocket, run, start, within } from './support/scripted.mjs';
 
 const upTo = n => Array.from({length: n}, (_, i) => i + 1);
-const begin = port => start('tests/foreign_polycast_js_server', {port});
+const begin = (port, ...args) => start('tests/foreign_polycast_js_server', {port, args});
 const quick = {WebSocket, backoff: {initial: 10, cap: 50}};
 
 /// A client and what it got, with a promise of any number of events.
@@ -67,31 +67,33 @@ await run({
     client.close();
   },
 
-  'Cut at any byte, in both directions, likewise; rooms are kept.': async () => {
+  'Cut at any byte, in both directions, likewise; rooms are kept, with and without a history.': async () => {
+    const historic = await begin(0, '--history', '1000');
     let cuts = 0;
-    for (let round = 0; round < 3; ++round) {
-      const between = await cutter(server.port, () => Math.floor(Math.random() ** 2 * 12000));
+    for (const [round, {port}] of [server, historic, server, historic].entries()) {
+      const between = await cutter(port, () => Math.floor(Math.random() ** 2 * 12000));
       const {client, seen, of, until} = listen(between.url);
-      const room = `room ${round}`;
-      await client.join(room);
       const asked = [];
       for (const i of upTo(100)) {
+        const room = `${round}/${Math.ceil(i / 5)}`;
+        if (i % 5 === 1) asked.push(client.join(room));
         asked.push(client.emit('more', {count: 20, cut: 0}), client.emit('say', {text: `${i}`}, {room}));
         if (i % 10 === 0) await within(asked.at(-1), 'an answer');
       }
       await within(Promise.all(asked), 'answers');
-      const of_ = type => seen.filter(e => e.type === type).map(e => e.data.n);
-      await until(() => of_('number').length >= 2000 && of_('said').length >= 100, 'events');
-      assert.deepStrictEqual(of_('number'), upTo(2000));
-      assert.deepStrictEqual(of_('said'), upTo(100));
+      const those = type => seen.filter(e => e.type === type);
+      await until(() => those('number').length >= 2000 && those('said').length >= 100, 'events');
+      assert.deepStrictEqual(those('number').map(e => e.data.n), upTo(2000));
+      assert.deepStrictEqual(those('said').map(e => e.data), upTo(100).map(i => ({n: (i - 1) % 5 + 1, text: `${i}`})));
+      assert(those('said').every(({offset, data}) => offset === (port === historic.port ? data.n : undefined)));
       assert.deepStrictEqual(of('$gap'), []);
       assert(of('$hello').slice(1).every(({resumed}) => resumed));
-      assert.strictEqual(client.received, 2100);
       cuts += between.cuts;
       client.close();
       between.end();
     }
     assert(cuts > 10, `${cuts} cuts`);
+    assert.strictEqual(await historic.stop(), 0);
   },
 
   'A server that ends says when to come back; one that begins anew is joined again, and gets what was not answered.':
@@ -132,6 +134,45 @@ await run({
     assert(betweens.every(({cuts}) => cuts > 1), `${betweens.map(({cuts}) => cuts)} cuts`);
     for (const {client} of [...all, speaker]) client.close();
     betweens.forEach(between => between.end());
+  },
+
+  'A session that has expired joins its rooms from where it was, and has every event or is told which it has not.':
+  async () => {
+    const forgetful = await begin(0, '--window', '100', '--history', '50');
+    const expired = async () => Number(await (await fetch(`http://127.0.0.1:${forgetful.port}/expired`)).text());
+    let blocked = false;
+    const between = await cutter(forgetful.port, () => blocked ? 0 : Infinity);
+    const {client, seen, of, numbers, until} = listen(between.url);
+    const speaker = listen(forgetful.url);
+    let said = 0;
+    const say = async count => {
+      for (let i = 0; i < count; ++i) speaker.client.send('say', {text: `${++said}`}, {room: 'hall'});
+      await speaker.client.request('add', {a: 1, b: 1});
+    };
+    await client.join('hall');
+    await say(10);
+    await until(() => seen.length === 10, 'what was said');
+    for (const missed of [30, 100, 20]) {
+      const before = await expired();
+      blocked = true;
+      between.cutAfter(0);
+      await say(1);
+      while (await expired() === before) await new Promise(done => setTimeout(done, 10));
+      await say(missed);
+      blocked = false;
+      await until(() => client.state === 'open' && client.pending === 0, 'the return');
+      await say(5);
+      await until(() => numbers().at(-1) === said, 'what was said last');
+    }
+    assert.deepStrictEqual(of('$hello').map(({resumed}) => resumed), [false, false, false, false]);
+    // 30 were recovered, of 100 only 50 were kept: that is denied as a whole.
+    assert.deepStrictEqual(of('$gap'), [{type: '$gap', room: 'hall', from: 47, to: 147, reason: 'not_recovered'}]);
+    assert.deepStrictEqual(numbers(), upTo(said).filter(n => n < 47 || n > 147));
+    assert.deepStrictEqual(seen.map(e => e.offset), numbers());
+    client.close();
+    speaker.client.close();
+    between.end();
+    assert.strictEqual(await forgetful.stop(), 0);
   },
 
   'The client of three lines in the README gets its answer, without `$open`.': async () => {
