@@ -2,6 +2,7 @@
 //
 //   load echo      --port N [--connections 100] [--bytes 20] [--in-flight 1] [--binary]
 //   load broadcast --port N [--receivers 1000] [--bytes 100] [--in-flight 1]
+//   load reliable  --port N [--receivers 1000] [--bytes 100] [--in-flight 1] [--no-acks]
 //   load idle      --port N [--connections 15000] [--settle 1]
 //   and: [--seconds 1] [--warm-up 0.3] [--server-pid PID] [--refill each|whole]
 //
@@ -12,6 +13,7 @@
 #include "load/process.hpp"
 #include "load/wire.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -34,6 +36,7 @@ struct settings {
     double settle_seconds = 1;
     pid_t server = 0;
     load::opcode op = load::opcode::text;
+    bool acknowledges = true;
     bool refill_whole = false;  ///< the next batch leaves when all of the last is back, not when any is
 };
 
@@ -45,14 +48,18 @@ settings parse(std::vector<std::string> const& arguments)
 {
     settings s;
     if (arguments.empty())
-        throw usage_error("name a mode: echo, broadcast or idle");
+        throw usage_error("name a mode: echo, broadcast, reliable or idle");
     s.mode = arguments[0];
-    s.connections = s.mode == "echo" ? 100 : s.mode == "broadcast" ? 1000 : 15000;
-    s.bytes = s.mode == "broadcast" ? 100 : 20;
+    s.connections = s.mode == "echo" ? 100 : s.mode == "broadcast" || s.mode == "reliable" ? 1000 : 15000;
+    s.bytes = s.mode == "broadcast" || s.mode == "reliable" ? 100 : 20;
     for (std::size_t i = 1; i < arguments.size(); ++i) {
         auto const& name = arguments[i];
         if (name == "--binary") {
             s.op = load::opcode::binary;
+            continue;
+        }
+        if (name == "--no-acks") {
+            s.acknowledges = false;
             continue;
         }
         if (i + 1 == arguments.size())
@@ -197,19 +204,43 @@ void join_all(load::loop& loop)
         each.received = 0;
 }
 
-/// The publisher is no receiver. A publish is over when every receiver has it; each has them in the order of
-/// publishing, so a counter per publish in flight is enough.
-void run_broadcast(settings const& s)
+/// Has every connection say `words` and waits until all were answered by what has `last` in it. What they are told is not
+/// counted. Returns what the first one was told.
+std::string greet_all(load::loop& loop, std::vector<std::string> const& words, std::string_view last)
 {
-    auto const payload = load::make_payload("pub", s.bytes);
-    load::outgoing const out(load::opcode::text, payload, s.in_flight);
-    load::incoming const due(load::opcode::text, payload);
-    load::loop loop(s.port);
-    loop.open(s.connections);
-    join_all(loop);
-    loop.open(1);
-    auto& publisher = loop.connections.back();
+    std::vector<std::string> told(loop.connections.size());
+    std::size_t answered = 0, i = 0;
+    for (auto& each : loop.connections) {
+        each.received = i++;
+        for (auto const& word : words)
+            each.say(word);
+    }
+    auto const deadline = load::now_seconds() + 10;
+    while (answered < told.size()) {
+        loop.poll(
+            [&](load::connection& each, std::string_view bytes) {
+                auto& text = told[each.received];
+                bool const before = text.find(last) != text.npos;
+                text += bytes;
+                answered += !before && text.find(last) != text.npos;
+            },
+            [](load::connection&) {});
+        if (load::now_seconds() > deadline)
+            throw std::runtime_error("only " + std::to_string(answered) + " of " + std::to_string(told.size()) +
+                                     " receivers were told " + std::string(last) + " within 10 s");
+    }
+    for (auto& each : loop.connections)
+        each.received = 0;
+    return told.front();
+}
 
+/// A publisher, who is no receiver, keeps so many messages in flight. A publish is over when every receiver has it; each
+/// has them in the order of publishing, so a counter per publish in flight is enough. `came(connection)` is called when a
+/// receiver has read something, `turned()` once a turn.
+template <class Came, class Turned>
+void publish(settings const& s, load::loop& loop, load::outgoing const& out, load::incoming const& due, Came came, Turned turned)
+{
+    auto& publisher = loop.connections.back();
     std::uint64_t deliveries = 0;
     std::uint64_t published = s.in_flight;
     std::vector<std::size_t> arrived(s.in_flight);
@@ -221,7 +252,7 @@ void run_broadcast(settings const& s)
                 if (&each == &publisher)
                     throw std::runtime_error("the publisher was sent something, though it is not in the room");
                 auto number = each.received;
-                auto const came = each.consume(bytes, due);
+                deliveries += each.consume(bytes, due);
                 if (each.received > published)
                     throw std::runtime_error("more deliveries than publishes");
                 for (; number < each.received; ++number) {
@@ -230,14 +261,84 @@ void run_broadcast(settings const& s)
                         ++over;
                     }
                 }
-                deliveries += came;
+                came(each);
                 if (over == 0 || (s.refill_whole && over < s.in_flight))
                     return;
                 published += over;
                 send(loop, publisher, out, std::exchange(over, 0));
             },
             [&](load::connection& each) { flush(loop, each, out); });
+        turned();
     });
+}
+
+void run_broadcast(settings const& s)
+{
+    auto const payload = load::make_payload("pub", s.bytes);
+    load::loop loop(s.port);
+    loop.open(s.connections);
+    join_all(loop);
+    loop.open(1);
+    publish(
+        s, loop, load::outgoing(load::opcode::text, payload, s.in_flight), load::incoming(load::opcode::text, payload),
+        [](load::connection&) {}, [] {});
+}
+
+/// The polycast protocol: receivers open a session, join a room, and acknowledge as the server asks them to.
+void run_reliable(settings const& s)
+{
+    using namespace std::string_literals;
+    auto const before = R"({"type":"news","room":"all","timestamp":"2026-11-21T01:02:03.456Z",)"s;
+    auto const around = R"("data":{"text":""}})"s.size();
+    if (s.bytes < before.size() + around)
+        throw usage_error("--bytes must be " + std::to_string(before.size() + around) + " or more");
+    auto text = load::make_payload("", s.bytes - before.size() - around);
+    std::replace(text.begin(), text.end(), '\\', '/');  // as it is in JSON too
+    auto const data = R"("data":{"text":")" + text + R"("}})";
+    load::outgoing const out(load::opcode::text, R"({"type":"publish",)" + data, s.in_flight);
+    load::incoming const due(load::opcode::text, before + data, before.size());
+
+    load::loop loop(s.port, "polycast.v1.json");
+    loop.open(s.connections);
+    auto const told = greet_all(loop, {R"({"type":"$open"})", R"({"type":"$join","room":"all"})"}, R"("type":"$ok")");
+    auto const term = [&](std::string_view name) {
+        auto const at = told.find(name);
+        if (at == told.npos)
+            throw std::runtime_error("the server did not say how to acknowledge");
+        return std::stod(told.substr(at + name.size()));
+    };
+    auto const every = static_cast<std::uint64_t>(term(R"("every":)"));
+    auto const within = term(R"("within_ms":)") * 1e-3;
+    loop.open(1);
+    loop.connections.back().say(R"({"type":"$open"})");
+    while (loop.connections.back().early.empty())  // its `$hello`
+        loop.poll([](load::connection& each, std::string_view bytes) { each.early += bytes; }, [](load::connection&) {});
+
+    auto const acknowledge = [](load::connection& each) {
+        each.acknowledged = each.received;
+        each.owes_since = 0;
+        each.say(R"({"type":"$ack","received":)" + std::to_string(each.received) + "}");
+    };
+    double looked_at = 0;
+    publish(
+        s, loop, out, due,
+        [&](load::connection& each) {
+            if (!s.acknowledges || each.received == each.acknowledged)
+                return;
+            if (each.received - each.acknowledged >= every)
+                acknowledge(each);
+            else if (each.owes_since == 0)
+                each.owes_since = load::now_seconds();
+        },
+        [&] {
+            auto const now = load::now_seconds();
+            if (!s.acknowledges || now - looked_at < within / 10)
+                return;
+            looked_at = now;
+            for (auto& each : loop.connections)
+                if (each.owes_since != 0 && now - each.owes_since >= within)
+                    acknowledge(each);
+        });
 }
 
 void run_idle(settings const& s)
@@ -265,6 +366,8 @@ int main(int argc, char** argv)
             run_echo(s);
         else if (s.mode == "broadcast")
             run_broadcast(s);
+        else if (s.mode == "reliable")
+            run_reliable(s);
         else if (s.mode == "idle")
             run_idle(s);
         else

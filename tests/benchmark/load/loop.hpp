@@ -22,7 +22,9 @@ namespace load {
 
 class loop {
 public:
-    explicit loop(std::uint16_t port) : port_(port), epoll_(epoll_create1(EPOLL_CLOEXEC)), events_(4096)
+    /// `offers`: the subprotocol, if any.
+    explicit loop(std::uint16_t port, std::string_view offers = {})
+        : port_(port), request_(make_handshake_request(offers)), epoll_(epoll_create1(EPOLL_CLOEXEC)), events_(4096)
     {
         if (epoll_ < 0)
             throw_errno("epoll_create1");
@@ -125,8 +127,7 @@ private:
         if (error != 0)
             throw std::system_error(error, std::generic_category(), "connect");
         // An empty socket takes so few bytes at once.
-        if (::send(each.fd, handshake_request.data(), handshake_request.size(), MSG_NOSIGNAL) !=
-            static_cast<ssize_t>(handshake_request.size()))
+        if (::send(each.fd, request_.data(), request_.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request_.size()))
             throw_errno("send (handshake)");
         watch(each, false);
     }
@@ -157,6 +158,7 @@ private:
     }
 
     std::uint16_t port_;
+    std::string request_;
     int epoll_;
     std::size_t open_ = 0;
     std::vector<epoll_event> events_;

@@ -14,6 +14,13 @@ namespace load {
 inline constexpr std::string_view handshake_request =
     "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+inline std::string make_handshake_request(std::string_view offers)
+{
+    std::string request(handshake_request);
+    if (!offers.empty())
+        request.insert(request.size() - 2, "Sec-WebSocket-Protocol: " + std::string(offers) + "\r\n");
+    return request;
+}
 inline constexpr std::string_view handshake_accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 enum class opcode : std::uint8_t { continuation = 0, text = 1, binary = 2, close = 8, ping = 9, pong = 10 };
