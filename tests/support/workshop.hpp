@@ -148,6 +148,15 @@ std::vector<std::string> heard(Peer const& p, std::string_view type)
     std::erase_if(all, [&](std::string const& e) { return type_of(e) != type; });
     return all;
 }
+/// The field `n` of each of them.
+template <class Peer>
+std::vector<int> numbers_in(Peer const& p, std::string_view type)
+{
+    std::vector<int> all;
+    for (auto const& e : heard(p, type))
+        all.push_back(std::stoi(field(e, "n")));
+    return all;
+}
 /// Those of the application, each as its type and what `name` is in it: "note 3".
 template <class Peer>
 std::vector<std::string> told(Peer const& p, std::string_view name = "n")

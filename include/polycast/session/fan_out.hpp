@@ -77,7 +77,7 @@ public:
         if (nobody_listens())
             return {};
         return emit_to_room(
-            shard_.shared(), std::move(to_), event, shard_.counter(), [this] { shard_.take_mail(); },
+            shard_.shared(), std::move(to_), others(), event, shard_.counter(), [this] { shard_.take_mail(); },
             [this](posted<C> const& made) { return deliver(made); });
     }
     /// Sends a message as it is.
@@ -90,7 +90,7 @@ public:
         shard_.take_mail();
         auto& shared = shard_.shared();
         to_.frames = encode_message<C>(shared.codec, payload, op, shared.profiles_in_use(), shard_.counter());
-        return deliver(to_);
+        return shared.has_room(others(), to_.bytes()) ? deliver(to_) : shared.refused(others());
     }
 
 private:
@@ -109,7 +109,7 @@ private:
         if (made.offset != 0 && result.receivers == 0)
             result.status = outcome::queued;  // for those who will ask for it
         if (others() != 0) {
-            auto const elsewhere = shard_.shared().post(others(), made);
+            auto const elsewhere = shard_.shared().post_surely(others(), made);
             result.status = result.receivers == 0 || elsewhere.status < result.status ? elsewhere.status : result.status;
             result.receivers += elsewhere.receivers;
             result.queued += elsewhere.queued;

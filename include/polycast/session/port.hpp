@@ -12,6 +12,7 @@
 #include <polycast/session/tally.hpp>
 
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -72,14 +73,21 @@ public:
         waiting_.clear();
         return left;
     }
-    /// From any thread. `wake` is false on the shard's own thread, which looks at the end of its turn by itself.
-    [[nodiscard]] outcome push(posted<C>&& emission, bool wake)
+    /// Whether there is room for `bytes` more; also if nobody takes what comes.
+    [[nodiscard]] bool has_room(std::size_t bytes)
+    {
+        std::lock_guard const lock(mutex_);
+        return wakes_ == nullptr || (waiting_.size() < max_emissions_ && bytes_ + bytes <= max_bytes_);
+    }
+    /// From any thread. `wake` is false on the shard's own thread, which looks at the end of its turn by itself. `surely`:
+    /// there was room a moment ago; who came in between does not matter.
+    [[nodiscard]] outcome push(posted<C>&& emission, bool wake, bool surely = false)
     {
         std::lock_guard const lock(mutex_);
         if (wakes_ == nullptr)
             return outcome::gone;
         auto const bytes = emission.bytes();
-        if (waiting_.size() >= max_emissions_ || bytes_ + bytes > max_bytes_)
+        if (!surely && (waiting_.size() >= max_emissions_ || bytes_ + bytes > max_bytes_))
             return outcome::over_budget;
         bytes_ += bytes;
         waiting_.push_back(std::move(emission));
@@ -140,22 +148,36 @@ public:
         return s;
     }
 
-    /// Posts to each shard of `mask`.
+    /// Whether each shard of `mask` has room for it.
+    [[nodiscard]] bool has_room(std::uint64_t mask, std::size_t bytes)
+    {
+        for (std::uint32_t s = 0; s < shards(); ++s)
+            if ((mask >> s & 1) != 0 && !mailboxes[s].has_room(bytes))
+                return false;
+        return true;
+    }
+    /// What `post` says where there is no room.
+    [[nodiscard]] static sent refused(std::uint64_t mask) noexcept
+    {
+        auto const addressed = static_cast<std::uint32_t>(std::popcount(mask));
+        return {outcome::over_budget, addressed, 0, addressed};
+    }
+    /// Posts to all shards of `mask`, or, where one is full, to none: what is not sent can be sent again.
     [[nodiscard]] sent post(std::uint64_t mask, posted<C> const& emission)
+    {
+        bool const one = std::has_single_bit(mask);
+        if (!one && !has_room(mask, emission.bytes()))
+            return refused(mask);
+        return post_surely(mask, emission, !one);
+    }
+    /// The same where `has_room` was asked.
+    [[nodiscard]] sent post_surely(std::uint64_t mask, posted<C> const& emission, bool surely = true)
     {
         sent result;
         for (std::uint32_t s = 0; s < shards(); ++s)
             if ((mask >> s & 1) != 0)
-                result.count(post_one(s, posted<C>(emission)));
+                result.count(post_one(s, posted<C>(emission), surely));
         return result;
-    }
-    [[nodiscard]] outcome post_one(std::uint32_t shard, posted<C>&& emission)
-    {
-        bool const own = current_port() == this && current_shard() == shard;
-        auto const o = mailboxes[shard].push(std::move(emission), !own);
-        if (o == outcome::queued)
-            shared_observer.count_shared(metric::emissions_posted, 1);
-        return o;
     }
     [[nodiscard]] std::uint64_t every_shard() const noexcept
     {
@@ -197,6 +219,15 @@ public:
     std::atomic<std::uint64_t> next_session_id{1};  ///< as a durable log names sessions
 
 private:
+    [[nodiscard]] outcome post_one(std::uint32_t shard, posted<C>&& emission, bool surely)
+    {
+        bool const own = current_port() == this && current_shard() == shard;
+        auto const o = mailboxes[shard].push(std::move(emission), !own, surely);
+        if (o == outcome::queued)
+            shared_observer.count_shared(metric::emissions_posted, 1);
+        return o;
+    }
+
     [[no_unique_address]] typename C::transport transport_;
     std::atomic<bool> open_{false};
     std::mutex forgotten_mutex_;

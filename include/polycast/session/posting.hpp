@@ -27,9 +27,10 @@ template <class C>
 
 /// Encodes an event for a room and hands it to `deliver(posted)`. In a room with a history it takes the next offset and
 /// is kept; the room is locked until it is delivered, so that offsets arrive everywhere in their order. `begin()` is called
-/// first, in the lock.
+/// first, in the lock. `deliver` posts to the shards of `mask`: to all, or, if one has no room, to none.
 template <class C, class Event, class Count, class Begin, class Deliver>
-[[nodiscard]] sent emit_to_room(port<C>& to, posted<C>&& p, Event const& event, Count count, Begin begin, Deliver deliver)
+[[nodiscard]] sent emit_to_room(port<C>& to, posted<C>&& p, std::uint64_t mask, Event const& event, Count count, Begin begin,
+                                Deliver deliver)
 {
     envelope_head head{.room = p.name, .timestamp = to.wall_now()};
     p.urgent = urgency_of<Event>;
@@ -39,7 +40,9 @@ template <class C, class Event, class Count, class Begin, class Deliver>
     auto const wanted = to.profiles_in_use();
     if (!to.histories.enabled()) {
         begin();
-        return encode(wanted) ? deliver(p) : sent{outcome::refused, 0, 0, 0};
+        if (!encode(wanted))
+            return {outcome::refused, 0, 0, 0};
+        return to.has_room(mask, p.bytes()) ? deliver(p) : to.refused(mask);
     }
     auto const room =
         to.histories.open(p.name, [&](std::string_view name, std::uint64_t floor) { to.forget_room(name, floor); });
@@ -50,6 +53,8 @@ template <class C, class Event, class Count, class Begin, class Deliver>
     p.urgent.room = room_hash(p.name);
     if (!encode([&](std::size_t profile) { return profile == plain_profile || wanted(profile); }))
         return {outcome::refused, 0, 0, 0};
+    if (!to.has_room(mask, p.bytes()))
+        return to.refused(mask);
     p.trimmed_to = room->keep(p.frames[plain_profile], *head.timestamp).to;
     return deliver(p);
 }
@@ -84,7 +89,7 @@ template <class C, class Event>
     }
     if (p.kind == audience_kind::room)
         return emit_to_room(
-            to, std::move(p), event, count, [] {}, [&](posted<C> const& made) { return to.post(mask, made); });
+            to, std::move(p), mask, event, count, [] {}, [&](posted<C> const& made) { return to.post_surely(mask, made); });
     envelope_head const head{.timestamp = to.wall_now()};
     p.urgent = urgency_of<Event>;
     if (encode_event<C>(p.frames, to.codec, head, event, to.profiles_in_use(), count))
