@@ -166,7 +166,11 @@ private:
 
     static server_options checked(server_options&& options)
     {
-        if (auto const found = faults(options); !found.empty())
+        std::string found = faults(options);
+        // What one shard has answered another may not have kept yet, and SQLite has one writer anyway.
+        if (shard_type::durable && options.shards > 1)
+            found.append(found.empty() ? "" : "; ").append("shards must be 1 with a durable log");
+        if (!found.empty())
             throw std::system_error(std::make_error_code(std::errc::invalid_argument), "polycast: server_options: " + found);
         return std::move(options);
     }

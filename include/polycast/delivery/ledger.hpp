@@ -127,23 +127,39 @@ public:
 
     // --- requests of the client that have run ----------------------------------------------------------------------
 
-    /// The answer to request `id`, if it has run: a null reference inside if it was an event, which the log has.
-    [[nodiscard]] frame_ref const* answered(std::string_view id_json) const
+    struct answer {
+        frame_ref frame{};   ///< none: of an earlier process, and an event
+        bool event = false;  ///< of the application: it has a number, or waits for one
+    };
+    /// The answer to request `id`, if it has run.
+    [[nodiscard]] answer const* answered(std::string_view id_json) const
     {
         auto const at = answers_.find(id_json);
         return at == answers_.end() ? nullptr : &at->second;
     }
-    /// Remembers an answer; of more than `keep` the oldest is forgotten.
-    void answer(std::string_view id_json, frame_ref frame, std::size_t keep)
+    /// Remembers an answer; of more than `keep`, or of more than `most_bytes` together, the oldest are forgotten.
+    void remember(std::string_view id_json, answer a, std::size_t keep, std::size_t most_bytes)
     {
-        auto const [at, created] = answers_.try_emplace(std::string(id_json), std::move(frame));
+        std::size_t const bytes = a.frame ? a.frame->wire_bytes() : 0;
+        auto const [at, created] = answers_.try_emplace(std::string(id_json), std::move(a));
         if (!created)
             return;
         order_.push_back(at->first);
-        while (order_.size() > keep) {
-            answers_.erase(answers_.find(order_.front()));
+        answer_bytes_ += bytes;
+        while (order_.size() > keep || (answer_bytes_ > most_bytes && order_.size() > 1)) {
+            auto const oldest = answers_.find(order_.front());
+            answer_bytes_ -= oldest->second.frame ? oldest->second.frame->wire_bytes() : 0;
+            answers_.erase(oldest);
             order_.pop_front();
         }
+    }
+    /// Whether `frame` is in the log.
+    [[nodiscard]] bool holds(shared_frame const* frame) const noexcept
+    {
+        for (frame_node const* n = log_.front(); n != nullptr; n = n->next)
+            if (n->frame.get() == frame)
+                return true;
+        return false;
     }
     [[nodiscard]] std::size_t answers() const noexcept { return order_.size(); }
 
@@ -185,7 +201,8 @@ private:
     std::uint64_t evicted_ = 0;  ///< events that left it before they were acknowledged
     std::uint64_t owed_ = 0;
     loss owed_why_ = loss::evicted;
-    string_map<frame_ref> answers_;
+    std::size_t answer_bytes_ = 0;
+    string_map<answer> answers_;
     std::deque<std::string> order_;
 };
 

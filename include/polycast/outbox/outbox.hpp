@@ -72,6 +72,15 @@ public:
         events_ -= node->events;
         --waiting_[queue];
     }
+    /// Whether `frame` waits in a lane.
+    [[nodiscard]] bool holds(shared_frame const* frame) const noexcept
+    {
+        for (std::size_t q = queue_of(lane::high); q < queue_count; ++q)
+            for (detail::frame_node const* n = queues_[q].front(); n != nullptr; n = n->next)
+                if (n->frame.get() == frame)
+                    return true;
+        return false;
+    }
     /// The oldest in `queue` that may be dropped, or none.
     [[nodiscard]] detail::frame_node* oldest_droppable(std::size_t queue) const noexcept
     {

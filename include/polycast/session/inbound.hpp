@@ -173,39 +173,45 @@ private:
     }
 
     /// The answer to a request that has run. In a session that is kept it is remembered, so that the request does not run
-    /// again if it comes again; an event is in the log.
+    /// again if it comes again.
     template <class Reply>
     void answer_once(envelope const& e, Reply const& reply)
     {
         if constexpr (C::delivery::resumes)
             if (s.ledger_ && !e.id.empty()) {
-                frame_ref remembered;
-                if constexpr (event_control<Reply>) {
-                    byte_buffer& text = encode_scratch();
-                    if (C::serializer::encode(text, envelope_head{.id_json = e.id}, reply))
-                        return;
-                    remembered = shared_frame::message(C::serializer::frame_opcode, text.view());
-                }
-                auto const keep = shard.options().delivery.max_requests;
-                shard.journal().requested(*s.ledger_, e.id, remembered ? remembered->payload() : std::string_view(), keep);
-                s.ledger_->answer(e.id, remembered, keep);
-                if (remembered)
-                    return static_cast<void>(shard.out().answer_again(s, *remembered));
+                byte_buffer& text = encode_scratch();
+                envelope_head head{.id_json = e.id};
+                if (!event_control<Reply>)
+                    head.timestamp = shard.loop().wall_now();
+                if (C::serializer::encode(text, head, reply))
+                    return;
+                auto const frame = shared_frame::message(C::serializer::frame_opcode, text.view());
+                auto const& options = shard.options().delivery;
+                shard.journal().requested(*s.ledger_, e.id, event_control<Reply> ? frame->payload() : std::string_view(),
+                                          options.max_requests);
+                s.ledger_->remember(e.id, {frame, !event_control<Reply>}, options.max_requests, options.max_log_bytes);
+                if constexpr (event_control<Reply>)
+                    return static_cast<void>(shard.out().answer_again(s, *frame));
+                frame->mark_joinable();
+                return static_cast<void>(shard.out().enqueue(s, frame, urgency_of<Reply>));
             }
         answer(e, reply);
     }
-    /// Whether `e` is a request that has run before: then it is answered as it was.
+    /// Whether `e` is a request that has run before: then it is answered as it was. An event that the log still has, or a
+    /// lane, comes from there.
     [[nodiscard]] bool seen([[maybe_unused]] envelope const& e)
     {
         acknowledge(e);
         if constexpr (C::delivery::resumes)
             if (s.ledger_ && !e.id.empty())
-                if (frame_ref const* const was = s.ledger_->answered(e.id)) {
+                if (auto const* const was = s.ledger_->answered(e.id)) {
                     shard.observe().count(metric::repeated, 1);
-                    if (*was)
-                        static_cast<void>(shard.out().answer_again(s, **was));
-                    else
-                        answer(e, control::ok{});  // the event may have been evicted since
+                    if (!was->event)
+                        static_cast<void>(shard.out().answer_again(s, *was->frame));
+                    else if (!was->frame)
+                        answer(e, control::ok{});  // what it was, an earlier process knew
+                    else if (!s.ledger_->holds(was->frame.get()) && !s.box_.holds(was->frame.get()))
+                        static_cast<void>(shard.out().enqueue(s, frame_ref(was->frame), {.event = true, .alone = true}));
                     return true;
                 }
         return false;

@@ -186,8 +186,10 @@ public:
         }
         l.restore_lost(stored.count, nodes);
         for (auto const& r : stored.requests)
-            l.answer(r.id, r.answer.empty() ? frame_ref() : shared_frame::message(C::serializer::frame_opcode, r.answer),
-                     shard_.options().delivery.max_requests);
+            l.remember(r.id,
+                       r.answer.empty() ? ledger::answer{{}, true}
+                                        : ledger::answer{shared_frame::message(C::serializer::frame_opcode, r.answer), false},
+                       shard_.options().delivery.max_requests, shard_.options().delivery.max_log_bytes);
         s.counts_.published = l.unresolved() + s.box_.events();
         shard_.observe().count(metric::published, s.counts_.published);
         s.phase_ = phase::away;

@@ -115,7 +115,7 @@ public:
         if (!s.has_connection())
             return outcome::gone;
         frame_ref const frame = packing_.tells_plain(s) ? made : packing_.fitted(s, made);
-        if (s.box_.queued_bytes() + frame->wire_bytes() > 2 * shard_.options().max_outbox_bytes) {
+        if (s.box_.waiting_control() >= max_waiting_answers) {
             shard_.ends().fail(s, close_code::slow_reader, "answers came faster than they were read");
             return outcome::over_budget;
         }
@@ -252,6 +252,7 @@ public:
 
 private:
     static constexpr std::size_t max_waiting_pongs = 16;
+    static constexpr std::size_t max_waiting_answers = 16 * 1024;
     static constexpr std::size_t gather_at_bytes = 8 * 1024;
     static constexpr std::size_t write_directly_at_bytes = 256 * 1024;
     static constexpr lane_mask joined_lanes = [] {
