@@ -188,7 +188,7 @@ public:
         bool const all_staged = staging_.needed(s);
         do {
             if (all_staged)
-                staging_.stage(s, s.due_, staging_.good_write_bytes);
+                staging_.stage(s, s.held_ ? lane_mask{} : s.due_, staging_.good_write_bytes);
             shard_.log().commit();
             lane_mask const due = all_staged ? control_only : s.due_ | control_only;
             merging_.clear(s, due);
@@ -212,7 +212,7 @@ public:
         if constexpr (Shard::durable)  // what is about to be written is on the disk first, all of it by one commit
             for (handle const h : flushing_)
                 if (session_type* const s = shard_.find(h); s != nullptr && s->has_connection() && !s->blocked_ &&
-                                                            staging_.needed(*s))
+                                                            !s->held_ && staging_.needed(*s))
                     staging_.stage(*s, s->due_, staging_.good_write_bytes);
         for (handle const h : flushing_)
             if (session_type* const s = shard_.find(h)) {
