@@ -1,6 +1,7 @@
 #pragma once
 
 #include <polycast/delivery/ledger.hpp>
+#include <polycast/outbox/frame_queue.hpp>
 #include <polycast/outbox/lane.hpp>
 
 #include <cstddef>

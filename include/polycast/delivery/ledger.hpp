@@ -1,7 +1,8 @@
 #pragma once
 
+#include <polycast/detail/ring.hpp>
 #include <polycast/detail/string_map.hpp>
-#include <polycast/outbox/frame_queue.hpp>
+#include <polycast/outbox/shared_frame.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -25,10 +26,20 @@ enum class loss : std::uint8_t {
 
 namespace detail {
 
+/// An entry of a session's log: an event, or a gap, numbers that were given to events that nobody will see. Small, and side
+/// by side with its neighbours: a log is written by every event and read by every acknowledgement.
+struct logged {
+    static constexpr std::uint32_t max_events = (1U << 30) - 1;
+
+    frame_ref frame{};              ///< null: a gap
+    std::uint32_t stamp = 0;        ///< when it was logged
+    std::uint32_t events : 30 = 0;  ///< how many numbers it has
+    std::uint32_t why : 2 = 0;      ///< of a gap
+};
+static_assert(sizeof(logged) == 16);
+
 /// The reliable side of a session: which numbers were given, which are acknowledged, and the log of what lies between.
-/// A number is given when an event's place on the wire is final; numbers begin at 1. Does no I/O and has no clock; nodes
-/// belong to the shard's pool. An entry of the log is an event, or a gap: numbers that were given to events that nobody
-/// will see.
+/// A number is given when an event's place on the wire is final; numbers begin at 1. Does no I/O and has no clock.
 class ledger {
 public:
     ledger(std::uint64_t id_, std::string name_) : id(id_), name(std::move(name_)) {}
@@ -44,72 +55,74 @@ public:
     [[nodiscard]] std::size_t log_bytes() const noexcept { return log_bytes_; }
     /// Events with a number of which it is not known whether the client has them.
     [[nodiscard]] std::uint64_t unresolved() const noexcept { return logged_ + evicted_; }
-    [[nodiscard]] frame_node const* oldest() const noexcept { return log_.front(); }
+    [[nodiscard]] logged const* oldest() const noexcept { return log_.empty() ? nullptr : &log_.front(); }
 
+    /// Makes room for one more entry: `append` then does not fail.
+    void reserve() { log_.reserve_one(); }
     /// An event takes the next number. `stamp` is the time, in the caller's unit.
-    void append(frame_node* node, std::uint32_t stamp) noexcept
+    void append(frame_ref const& frame, std::uint32_t stamp)
     {
-        node->stamp = stamp;
-        node->events = 1;
-        log_bytes_ += node->frame->wire_bytes();
-        log_.push_back(node);
+        log_.push_back({frame, stamp, 1, 0});
+        log_bytes_ += frame->wire_bytes();
         ++count_;
         ++logged_;
     }
     /// `numbers` are given to events that were dropped.
-    void skip(node_pool& pool, std::uint64_t numbers, loss why, std::uint32_t stamp)
+    void skip(std::uint64_t numbers, loss why, std::uint32_t stamp)
     {
-        count_ += numbers;
-        if (frame_node* const last = log_.back(); last != nullptr && !last->frame && last->why == static_cast<std::uint8_t>(why)) {
-            last->events += static_cast<std::uint32_t>(numbers);
-            return;
+        auto const reason = static_cast<std::uint32_t>(why);
+        while (numbers != 0) {
+            if (log_.empty() || log_.back().frame || log_.back().why != reason || log_.back().events == logged::max_events)
+                log_.push_back({{}, stamp, 0, 0});
+            auto& gap = log_.back();
+            auto const part = static_cast<std::uint32_t>(smaller(numbers, logged::max_events - gap.events));
+            gap.why = reason & 3;
+            gap.events = (gap.events + part) & logged::max_events;
+            count_ += part;
+            numbers -= part;
         }
-        frame_node* const gap = pool.take({});
-        gap->events = static_cast<std::uint32_t>(numbers);
-        gap->why = static_cast<std::uint8_t>(why);
-        gap->stamp = stamp;
-        log_.push_back(gap);
     }
     /// The client has everything up to `number`. Returns how many events became delivered by that. Older news is none.
-    std::uint64_t acknowledge(std::uint64_t number, node_pool& pool) noexcept
+    std::uint64_t acknowledge(std::uint64_t number) noexcept
     {
         if (number <= acknowledged_ || number > count_)
             return 0;
         std::uint64_t delivered = number + 1 >= first_ ? evicted_ : smaller(number - acknowledged_, evicted_);
         evicted_ -= delivered;
         acknowledged_ = number;
-        while (!log_.empty() && first_ + log_.front()->events - 1 <= number)
-            delivered += drop_oldest(pool);
+        while (!log_.empty() && first_ + log_.front().events - 1 <= number)
+            delivered += drop_oldest();
         if (!log_.empty() && first_ <= number) {  // a gap that is known in part
-            log_.front()->events -= static_cast<std::uint32_t>(number + 1 - first_);
+            auto& gap = log_.front();
+            gap.events = (gap.events - static_cast<std::uint32_t>(number + 1 - first_)) & logged::max_events;
             first_ = number + 1;
         }
         return delivered;
     }
     /// Forgets the oldest entry. Whether the client has it shows when it resumes. Returns its last number.
-    std::uint64_t evict(node_pool& pool) noexcept
+    std::uint64_t evict() noexcept
     {
-        evicted_ += drop_oldest(pool);
+        evicted_ += drop_oldest();
         return first_ - 1;
     }
     /// The client resumes and has everything up to `number`, acknowledged before: what was evicted behind that is lost.
     /// Returns how many events.
     [[nodiscard]] std::uint64_t settle_evicted() noexcept { return std::exchange(evicted_, 0); }
 
-    /// `f(number, node)` for each entry, in order; `number` is its first.
+    /// `f(number, logged)` for each entry, in order; `number` is its first.
     template <class F>
     void for_each(F f) const
     {
         std::uint64_t number = first_;
-        for (frame_node* n = log_.front(); n != nullptr; n = n->next) {
-            f(number, *n);
-            number += n->events;
+        for (std::size_t i = 0; i < log_.size(); ++i) {
+            f(number, log_[i]);
+            number += log_[i].events;
         }
     }
-    void clear(node_pool& pool) noexcept
+    void clear() noexcept
     {
         while (!log_.empty())
-            drop_oldest(pool);
+            drop_oldest();
         evicted_ = 0;
     }
     /// As a durable log remembers it; before anything else.
@@ -119,10 +132,10 @@ public:
         first_ = acknowledged + 1;
     }
     /// Numbers up to `count` were given; those behind the last entry have none.
-    void restore_lost(std::uint64_t count, node_pool& pool)
+    void restore_lost(std::uint64_t count)
     {
         if (count > count_)
-            skip(pool, count - count_, loss::restarted, 0);
+            skip(count - count_, loss::restarted, 0);
     }
 
     // --- requests of the client that have run ----------------------------------------------------------------------
@@ -180,19 +193,19 @@ public:
 private:
     static std::uint64_t smaller(std::uint64_t a, std::uint64_t b) noexcept { return a < b ? a : b; }
     /// Returns 1 if it was an event, 0 for a gap.
-    std::uint64_t drop_oldest(node_pool& pool) noexcept
+    std::uint64_t drop_oldest() noexcept
     {
-        frame_node* const node = log_.pop_front();
-        std::uint64_t const is_event = node->frame ? 1 : 0;
+        logged& entry = log_.front();
+        std::uint64_t const is_event = entry.frame ? 1 : 0;
         if (is_event != 0)
-            log_bytes_ -= node->frame->wire_bytes();
-        first_ += node->events;
+            log_bytes_ -= entry.frame->wire_bytes();
+        first_ += entry.events;
         logged_ -= is_event;
-        pool.give_back(node);
+        log_.pop_front();
         return is_event;
     }
 
-    frame_queue log_;
+    ring<logged> log_;
     std::size_t log_bytes_ = 0;
     std::uint64_t count_ = 0;
     std::uint64_t acknowledged_ = 0;

@@ -17,10 +17,8 @@ struct frame_node {
     frame_ref frame{};
     std::uint32_t events = 0;    ///< of the application, that it stands for: 1, or 0
     std::uint32_t entry = 0;     ///< how a durable log names it
-    std::uint32_t stamp = 0;     ///< when it was logged
     bool critical = false;       ///< never dropped
     bool joins = false;          ///< may share a frame with its neighbours
-    std::uint8_t why = 0;        ///< of a gap
 };
 
 /// A shard's supply of nodes: they come in blocks, go back when a frame has been written, and are never given up, so

@@ -115,6 +115,12 @@ public:
         --waiting_[queue];
         return queues_[queue].pop_front();
     }
+    /// Gives what `pop` took its final place. It stays counted.
+    void stage(detail::frame_node* node) noexcept
+    {
+        queues_[staged].push_back(node);
+        ++waiting_[staged];
+    }
     [[nodiscard]] detail::frame_node* front(std::size_t queue) const noexcept { return queues_[queue].front(); }
     /// Puts back what `pop` took, last taken first.
     void unpop(std::size_t queue, detail::frame_node* node) noexcept

@@ -124,7 +124,7 @@ public:
         auto& l = *s.ledger_;
         if (number <= l.acknowledged() || number > l.count())
             return;
-        auto const delivered = l.acknowledge(number, shard_.out().nodes());
+        auto const delivered = l.acknowledge(number);
         s.counts_.delivered += delivered;
         shard_.observe().count(metric::delivered, delivered);
         shard_.journal().trimmed(l, number, true);
@@ -136,7 +136,7 @@ public:
         if (!s.has_connection())
             return;  // what comes is refused at the cap instead
         while (l.log_bytes() > shard_.options().delivery.max_log_bytes)
-            shard_.journal().trimmed(l, l.evict(shard_.out().nodes()), false);
+            shard_.journal().trimmed(l, l.evict(), false);
     }
 
     /// The connection of a kept session is gone.
@@ -162,7 +162,6 @@ public:
     void restore(Stored const& stored)
     {
         auto& s = shard_.emplace(typename C::transport::stream(shard_.loop()));
-        auto& nodes = shard_.out().nodes();
         s.user_ = stored.user;
         s.plain_ = false;
         s.restored_ = true;
@@ -178,13 +177,13 @@ public:
                 l.next_entry = static_cast<std::uint32_t>(e.id) + 1;
                 continue;
             }
-            l.restore_lost(e.number - 1, nodes);
+            l.restore_lost(e.number - 1);
             if (readable)
-                l.append(nodes.take(e.frame), shard_.seconds());
+                l.append(e.frame, shard_.seconds());
             else
-                l.skip(nodes, e.skipped != 0 ? e.skipped : 1, e.skipped != 0 ? loss::evicted : loss::restarted, shard_.seconds());
+                l.skip(e.skipped != 0 ? e.skipped : 1, e.skipped != 0 ? loss::evicted : loss::restarted, shard_.seconds());
         }
-        l.restore_lost(stored.count, nodes);
+        l.restore_lost(stored.count);
         for (auto const& r : stored.requests)
             l.remember(r.id,
                        r.answer.empty() ? ledger::answer{{}, true}
@@ -219,7 +218,7 @@ public:
         auto const oldest = static_cast<std::uint32_t>(
             std::chrono::duration_cast<std::chrono::seconds>(options.max_log_age).count());
         while (l.oldest() != nullptr && shard_.seconds() - l.oldest()->stamp > oldest)
-            shard_.journal().trimmed(l, l.evict(shard_.out().nodes()), false);
+            shard_.journal().trimmed(l, l.evict(), false);
     }
     /// What the application is told at the end of a turn.
     void end_turn()

@@ -236,7 +236,7 @@ public:
         if constexpr (C::delivery::resumes)
             if (s.ledger_ && s.phase_ == phase::dead) {
                 lost += s.ledger_->unresolved();
-                s.ledger_->clear(nodes_);
+                s.ledger_->clear();
             }
         s.counts_.dropped += lost;
         shard_.observe().count(metric::dropped, lost);
@@ -248,7 +248,6 @@ public:
     }
     /// The connection is gone, the session is not.
     void drop_connection(session_type& s) { s.box_.drop_connection(nodes_); }
-    [[nodiscard]] node_pool& nodes() noexcept { return nodes_; }
 
 private:
     static constexpr std::size_t max_waiting_pongs = 16;

@@ -55,19 +55,23 @@ public:
             auto const queue = s.box_.next(lanes & static_cast<lane_mask>(~control_only));
             if (queue == outbox::queue_count)
                 break;
+            reserve(s);
             frame_node* const node = s.box_.pop(queue);
             taken += node->frame->wire_bytes();
-            s.box_.count_out(node->frame->wire_bytes(), node->events);
             shard_.out().left_lane(s, *node);
-            bool const joins = (joined_ >> queue & 1) != 0;
-            frame_ref const frame = node->frame;
-            auto events = node->events;
-            if (events != 0 && number(s, node))
-                events = 0;  // the log has it now
-            else
-                nodes_.give_back(node);
+            if (node->events != 0 && number(s, *node)) {  // the log has it now
+                s.box_.count_out(0, node->events);
+                node->events = 0;
+            }
+            node->joins = (joined_ >> queue & 1) != 0;
+            if (writes_to(s) && packing_.fits(s, *node->frame)) {
+                s.box_.stage(node);
+                continue;
+            }
+            s.box_.count_out(node->frame->wire_bytes(), node->events);
             if (writes_to(s))
-                put(s, frame, events, joins);
+                put(s, node->frame, node->events, node->joins);
+            nodes_.give_back(node);
         }
         return taken != 0;
     }
@@ -75,7 +79,7 @@ public:
     void replay(session_type& s)
         requires C::delivery::resumes
     {
-        s.ledger_->for_each([&](std::uint64_t at, frame_node const& entry) {
+        s.ledger_->for_each([&](std::uint64_t at, logged const& entry) {
             if (!entry.frame)
                 return tell_gap(s, at, at + entry.events - 1, static_cast<loss>(entry.why));
             shard_.observe().count(metric::replayed, 1);
@@ -94,13 +98,19 @@ public:
 private:
     /// Nothing follows a close frame: what gets its number then is replayed to the next connection.
     [[nodiscard]] static bool writes_to(session_type const& s) noexcept { return s.has_connection() && !s.held_; }
+    static void reserve([[maybe_unused]] session_type& s)
+    {
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_)
+                s.ledger_->reserve();
+    }
     /// False if `s` does not count.
-    bool number([[maybe_unused]] session_type& s, [[maybe_unused]] frame_node* node)
+    bool number([[maybe_unused]] session_type& s, [[maybe_unused]] frame_node const& node)
     {
         if constexpr (C::delivery::resumes)
             if (s.ledger_) {
-                s.ledger_->append(node, shard_.seconds());
-                shard_.journal().numbered(*s.ledger_, *node);
+                s.ledger_->append(node.frame, shard_.seconds());
+                shard_.journal().numbered(*s.ledger_, node);
                 shard_.keeps().bound_log(s);
                 return true;
             }
@@ -113,7 +123,7 @@ private:
             if (s.ledger_ && s.ledger_->owed_gap() != 0) {
                 auto& l = *s.ledger_;
                 drop const d{l.count() + 1, l.count() + l.owed_gap(), l.owed_gap(), l.owed_why()};
-                l.skip(nodes_, d.events, d.why, shard_.seconds());
+                l.skip(d.events, d.why, shard_.seconds());
                 l.paid_gap();
                 shard_.journal().skipped(l, d.from, d.to, d.why);
                 shard_.tells().dropped(s, d);
