@@ -169,8 +169,8 @@ public:
     /// Whether `frame` is in the log.
     [[nodiscard]] bool holds(shared_frame const* frame) const noexcept
     {
-        for (frame_node const* n = log_.front(); n != nullptr; n = n->next)
-            if (n->frame.get() == frame)
+        for (std::size_t i = 0; i < log_.size(); ++i)
+            if (log_[i].frame.get() == frame)
                 return true;
         return false;
     }
