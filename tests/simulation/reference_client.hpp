@@ -135,7 +135,7 @@ public:
     [[nodiscard]] std::string state() const
     {
         return say("client ", index_, live_ ? ": live" : link_ ? ": connecting" : ": away", ", has ", received_, ", acked ",
-                   acked_, ", ", unanswered_.size(), " unanswered");
+                   acked_, ", ", unanswered_.size(), " unanswered", unanswered_.empty() ? "" : ": " + unanswered_.front().body);
     }
 
     // --- for its link -------------------------------------------------------------------------------------------------
@@ -470,6 +470,7 @@ private:
     void transmit(pending& p)
     {
         around_.rules.seen.repeats += std::exchange(p.sent, true);
+        asked_ = around_.now();
         link_->text(with_received(say("\"id\":", p.id, ",", p.body)));
     }
     std::string with_received(std::string const& body)
