@@ -149,8 +149,8 @@ struct ledger {
             contents.resize(count + 1, 0);
         return contents[count] == 0 && (contents[count] = 1) == 1;
     }
-    /// Order within a lane: of one that others became part of, the newest counts. Nothing that came later goes before a
-    /// barrier, or takes along what was before it. Rooms that keep history have their own order, by offset, whatever comes between.
+    /// Order within a lane: of one that others became part of, the newest counts. What was before a barrier comes before
+    /// it, what was behind it behind, whatever the lane. Rooms that keep history have their own order, by offset, whatever comes between.
     void in_order(emission const& e, std::uint32_t oldest, std::uint32_t newest, std::uint64_t offset)
     {
         if (offset != 0) {
@@ -165,8 +165,8 @@ struct ledger {
         if (newest <= last)
             broken(say(described(), " came behind ", last, " of its lane"));
         last = newest;
-        if (oldest < last_barrier && newest > last_barrier)
-            broken(say(described(), " took ", oldest, " along past the barrier ", last_barrier));
+        if (oldest < last_barrier)
+            broken(say(described(), " with ", oldest, " came behind the barrier ", last_barrier));
         if (is_barrier(e.what)) {
             if (newest < newest_taken)
                 broken(say("emission ", newest_taken, " overtook the barrier ", newest));

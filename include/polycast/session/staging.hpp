@@ -49,8 +49,6 @@ public:
     /// Stages what waits in `lanes`, `most_bytes` or a little more of it. Returns whether there was anything.
     bool stage(session_type& s, lane_mask lanes, std::size_t most_bytes)
     {
-        if (s.held_)
-            return false;
         pay_gap(s);
         std::size_t taken = 0;
         while (taken < most_bytes) {
@@ -68,7 +66,7 @@ public:
                 events = 0;  // the log has it now
             else
                 nodes_.give_back(node);
-            if (s.has_connection())
+            if (s.has_connection() && !s.held_)
                 put(s, frame, events, joins);
         }
         return taken != 0;
@@ -117,7 +115,7 @@ private:
                 l.paid_gap();
                 shard_.journal().skipped(l, d.from, d.to, d.why);
                 shard_.tells().dropped(s, d);
-                if (s.has_connection())
+                if (s.has_connection() && !s.held_)
                     tell_gap(s, d.from, d.to, d.why);
             }
     }
