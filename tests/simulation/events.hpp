@@ -99,4 +99,7 @@ namespace simulation {
     return pc::event_lane<note>;
 }
 
+/// A critical event is one too.
+[[nodiscard]] constexpr bool is_barrier(kind k) noexcept { return k == kind::finished || k == kind::alarm; }
+
 }  // namespace simulation

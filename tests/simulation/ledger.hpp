@@ -7,6 +7,7 @@
 #include <polycast/frame/close_code.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -53,6 +54,7 @@ struct emission {
     kind what{};
     std::string run{}, to{};
     int room = -1;
+    bool kept = false;  ///< has an offset
     std::uint32_t text_bytes = 0;
     std::uint64_t at_us = 0;
     enum class fate : std::uint8_t { pending, accepted, refused, gone, uncertain } outcome = fate::pending;
@@ -109,7 +111,8 @@ struct ledger {
     std::uint64_t unsure = 0;             ///< numbered events that the model cannot know of: typed replies
     std::uint64_t reported_drops = 0;     ///< by the application's `dropped`
     std::uint32_t last_run_request = 0, last_gone = 0;
-    std::map<std::string, std::uint32_t> last_of_lane{};  ///< or of a run: the newest emission that came
+    std::array<std::uint32_t, pc::lane_count> last_of_lane{};  ///< the newest emission that came
+    std::uint32_t last_barrier = 0, newest_taken = 0;
     std::map<std::string, std::uint64_t> last_offset{};
 
     void owe(std::uint32_t n, due claim) { owed.try_emplace(n).first->second.claim = claim; }
@@ -146,8 +149,9 @@ struct ledger {
             contents.resize(count + 1, 0);
         return contents[count] == 0 && (contents[count] = 1) == 1;
     }
-    /// Order within a lane, and within a run; within a room that keeps history, by offset.
-    void in_order(emission const& e, std::uint32_t n, std::uint64_t offset)
+    /// Order within a lane: of one that others became part of, the newest counts. What was before a barrier comes before
+    /// it, what was behind it behind, whatever the lane. Rooms that keep history have their own order, by offset, whatever comes between.
+    void in_order(emission const& e, std::uint32_t oldest, std::uint32_t newest, std::uint64_t offset)
     {
         if (offset != 0) {
             auto& last = last_offset[e.to];
@@ -156,12 +160,19 @@ struct ledger {
             last = offset;
             return;
         }
-        std::string const place = e.run.empty() ? say("lane ", static_cast<int>(lane_of(e.what))) : e.run;
-        auto& last = last_of_lane[place];
-        if (n <= last)
-            broken(say("emission ", n, " (", kind_names[static_cast<std::size_t>(e.what)], ") came behind ", last, " of ",
-                       place));
-        last = n;
+        auto const described = [&] { return say("emission ", newest, " (", kind_names[static_cast<std::size_t>(e.what)], ")"); };
+        auto& last = last_of_lane[static_cast<std::size_t>(lane_of(e.what))];
+        if (newest <= last)
+            broken(say(described(), " came behind ", last, " of its lane"));
+        last = newest;
+        if (oldest < last_barrier)
+            broken(say(described(), " with ", oldest, " came behind the barrier ", last_barrier));
+        if (is_barrier(e.what)) {
+            if (newest < newest_taken)
+                broken(say("emission ", newest_taken, " overtook the barrier ", newest));
+            last_barrier = newest;
+        }
+        newest_taken = std::max(newest_taken, newest);
     }
 
     struct balance {
@@ -177,23 +188,23 @@ struct ledger {
         for (auto const& [n, e] : owed)
             if (e.count == 0)
                 numbers.push_back(n);
-            else if (all[n].what == kind::progress)
+            else if (!all[n].run.empty())
                 numbers.push_back(n);
-            else if (all[n].what == kind::finished)
+            else if (is_barrier(all[n].what))
                 numbers.push_back(n);
         std::ranges::sort(numbers, std::greater<>());
         struct behind {
             bool came = false, waiting = false;
         };
-        std::map<std::string, behind> runs;  // from the newest: what followed within the stretch
+        std::map<std::pair<kind, std::string>, behind> runs;  // from the newest: what followed within the stretch
         for (std::uint32_t const n : numbers) {
             emission const& e = all[n];
             entry const& x = owed.at(n);
-            behind& r = runs[e.run.empty() ? "" : e.to + "|" + e.run];
-            if (e.what == kind::finished)
-                r = {};
+            if (is_barrier(e.what) && x.count != 0)
+                runs.clear();
+            behind& r = runs[{e.what, e.run}];
             if (x.count != 0) {
-                if (e.what == kind::progress)
+                if (!e.run.empty())
                     r = {true, false};
                 continue;
             }
@@ -208,8 +219,8 @@ struct ledger {
             ++b.missing_most;
             if (e.what == kind::progress && r.came)
                 continue;  // the later one speaks for it
-            if (e.what == kind::progress && std::exchange(r.waiting, true))
-                continue;  // at least the last of several is missing
+            if ((e.what == kind::progress || e.what == kind::token) && std::exchange(r.waiting, true))
+                continue;  // several that had become one are one number
             ++b.missing_least;
             b.first_missing = n;
         }

@@ -38,6 +38,12 @@ public:
         l.opened_us = now_us();
         alive_.push_back(&l);
         ++seen.sessions;
+        if (auto const waited = offline_.find(l.user); waited != offline_.end()) {
+            for (std::uint32_t const n : waited->second)
+                l.owe(n, emissions_[n].outcome == emission::fate::uncertain ? ledger::due::may : ledger::due::must);
+            seen.offline += waited->second.size();
+            offline_.erase(waited);
+        }
         return l;
     }
     void closed(ledger& l)
@@ -99,9 +105,10 @@ public:
     std::uint32_t begin(kind what, std::string to, std::string run, std::uint32_t text_bytes)
     {
         auto const n = static_cast<std::uint32_t>(emissions_.size());
-        emissions_.push_back({.what = what, .run = std::move(run), .to = std::move(to), .room = -1, .text_bytes = text_bytes,
+        emissions_.push_back({.what = what, .run = std::move(run), .to = std::move(to), .text_bytes = text_bytes,
                               .at_us = now_us()});
         receivers_.clear();
+        absent_.clear();
         ++seen.emissions;
         return n;
     }
@@ -111,6 +118,7 @@ public:
         for (ledger* const l : alive_)
             if (l->user == user)
                 owe(*l, n, ledger::due::must);
+        absent_ = receivers_.empty() ? user : std::string_view();
     }
     void to_all(std::uint32_t n)
     {
@@ -125,24 +133,29 @@ public:
             if (auto const at = r.members.find(l->id); at != r.members.end())
                 owe(*l, n, at->second ? ledger::due::must : ledger::due::may);
     }
-    /// What became of it. A fan-out of which some were refused says not which.
-    void end(std::uint32_t n, emission::fate outcome, bool in_part = false)
+    /// What became of it. A fan-out of which some were refused says not which. `kept`: its room's history has it.
+    void end(std::uint32_t n, emission::fate outcome, bool in_part = false, bool kept = false)
     {
         emission& e = emissions_[n];
         e.outcome = outcome;
         using enum emission::fate;
+        kept = kept && history_ && e.room >= 0;
         seen.refused += outcome == refused;
         for (ledger* const l : receivers_) {
             auto& x = l->owed.at(n);
             if (outcome == refused || outcome == gone)
-                x.claim = ledger::due::refused;
+                x.claim = kept ? ledger::due::may : ledger::due::refused;
             else if (outcome == uncertain || in_part)
                 x.claim = ledger::due::may;
             if (outcome == gone)
                 l->last_gone = n;
         }
-        if (e.room >= 0 && history_ && outcome == accepted)
+        if (kept) {
             rooms_[e.to].kept.push_back(n);
+            e.kept = true;
+        }
+        if (!absent_.empty() && (outcome == accepted || outcome == uncertain))
+            wait_offline(n);
     }
 
     // --- what clients take -----------------------------------------------------------------------------------------
@@ -152,10 +165,28 @@ public:
     {
         if (count != 0 && !l.counted(count, t.raw))
             return;
-        if (t.what == kind::token)
-            return each_token(t, [&](std::uint32_t n, std::size_t order) { took_one(l, count, n, t, stale, order); });
-        took_one(l, count, t.n, t, stale, 0);
-        check_text(t.n, t.text, t.what == kind::progress || t.what == kind::finished);
+        std::uint32_t oldest = t.n, newest = t.n;
+        if (t.what == kind::token) {
+            newest = 0;
+            each_token(t, [&](std::uint32_t n) {
+                if (newest == 0)
+                    oldest = n;
+                else if (n <= newest)
+                    l.broken(say("text ", n, " was appended to ", newest));
+                else
+                    l.merged += !stale, seen.coalesced += !stale;
+                took_one(l, count, newest = n, t, stale);
+            });
+        } else {
+            took_one(l, count, t.n, t, stale);
+            check_text(t.n, t.text, t.what == kind::progress || t.what == kind::finished);
+        }
+        if (stale)
+            return;
+        if (auto const& kept = rooms_[t.room].kept;
+            t.offset != 0 && (t.offset > kept.size() || kept[t.offset - 1] != newest))
+            l.broken(say("emission ", newest, " has offset ", t.offset, " of ", t.room, ", which is not its place"));
+        l.in_order(emissions_[newest], oldest, newest, t.offset);
     }
     /// A typed reply counts too, but nobody but the asker knows of it.
     void took_reply(ledger& l, std::uint64_t count, std::string_view raw)
@@ -230,6 +261,7 @@ public:
     void restarted()
     {
         ++incarnation;
+        offline_.clear();
         for (auto& [name, r] : rooms_)
             r = {};
     }
@@ -250,14 +282,14 @@ private:
     void each_token(taken const& t, F f)
     {
         std::string_view rest = t.text;
-        for (std::size_t order = 0; !rest.empty(); ++order) {
+        while (!rest.empty()) {
             auto const end = rest.find('>');
             if (rest.front() != '<' || end == rest.npos)
                 throw violation(say("a token's text is torn: ", t.text));
             auto const n = static_cast<std::uint32_t>(std::stoul(std::string(rest.substr(1, end - 1))));
             auto const next = std::min(rest.find('<', end), rest.size());
             check_text(n, rest.substr(0, next), false);
-            f(n, order);
+            f(n);
             rest.remove_prefix(next);
         }
     }
@@ -270,7 +302,7 @@ private:
         if (text != wanted)
             throw violation(say("emission ", n, " arrived as ", text));
     }
-    void took_one(ledger& l, std::uint64_t count, std::uint32_t n, taken const& t, bool stale, std::size_t order)
+    void took_one(ledger& l, std::uint64_t count, std::uint32_t n, taken const& t, bool stale)
     {
         if (n == 0 || n >= emissions_.size())
             l.broken(say("an event that nobody emitted: ", t.raw));
@@ -279,7 +311,7 @@ private:
             l.broken(say("emission ", n, " arrived as another: ", t.raw));
         if (e.room >= 0 ? t.room != e.to : !t.room.empty())
             l.broken(say("emission ", n, " names the room '", t.room, "'"));
-        if (e.outcome == emission::fate::refused || e.outcome == emission::fate::gone)
+        if (!e.kept && (e.outcome == emission::fate::refused || e.outcome == emission::fate::gone))
             l.broken(say("emission ", n, " was not accepted and arrived all the same"));
         auto owed = l.owed.find(n);
         if (owed == l.owed.end()) {
@@ -299,16 +331,18 @@ private:
             l.broken(say("emission ", n, " came twice, under ", owed->second.count, " and ", count));
         owed->second.count = std::max<std::uint64_t>(count, 1);
         ++seen.deliveries;
-        if (order != 0) {
-            ++l.merged;
-            ++seen.coalesced;
+    }
+    /// WIRE keeps 50 for a user who is not there at all; a critical one makes the oldest other go.
+    void wait_offline(std::uint32_t n)
+    {
+        auto& waiting = offline_[std::string(absent_)];
+        if (waiting.size() >= 50) {
+            auto const other = std::ranges::find_if(waiting, [&](std::uint32_t w) { return emissions_[w].what != kind::alarm; });
+            if (other == waiting.end() || emissions_[n].what != kind::alarm)
+                throw violation(say("emission ", n, " was accepted for an absent user who has 50 already"));
+            waiting.erase(other);
         }
-        if (t.offset != 0) {
-            auto const& kept = rooms_[e.to].kept;
-            if (t.offset > kept.size() || kept[t.offset - 1] != n)
-                l.broken(say("emission ", n, " has offset ", t.offset, " of ", e.to, ", which is not its place"));
-        }
-        l.in_order(e, n, t.offset);
+        waiting.push_back(n);
     }
 
     bool history_;
@@ -317,6 +351,8 @@ private:
     std::vector<ledger*> alive_{};
     std::vector<emission> emissions_{1};
     std::vector<ledger*> receivers_{};
+    std::string absent_{};  ///< the user whom the present emission did not find
+    std::map<std::string, std::deque<std::uint32_t>> offline_{};
     std::map<std::string, room> rooms_{};
 };
 

@@ -135,7 +135,7 @@ public:
     [[nodiscard]] std::string state() const
     {
         return say("client ", index_, live_ ? ": live" : link_ ? ": connecting" : ": away", ", has ", received_, ", acked ",
-                   acked_, ", ", unanswered_.size(), " unanswered");
+                   acked_, ", ", unanswered_.size(), " unanswered", unanswered_.empty() ? "" : ": " + unanswered_.front().body);
     }
 
     // --- for its link -------------------------------------------------------------------------------------------------
@@ -146,7 +146,6 @@ public:
             throw violation("the subprotocol was not agreed on");
         if (!how_.reliable)
             return enter_plain();
-        linked_at_ = around_.now();
         link_->text(opening());
     }
     void heard() { heard_ = around_.now(); }
@@ -216,7 +215,7 @@ private:
         around_.rules.seen.connections += 1;
         std::uint32_t const ticket = static_cast<std::uint32_t>(index_) * 100'000 + ++connection_;
         ticket_ = ticket;
-        heard_ = around_.now();
+        heard_ = began_at_ = around_.now();
         refused_ = final_ = parting_ = false;
         link_ = std::make_shared<link<reference_client>>(*this, loop_, say("/?user=", user_, "&ticket=", ticket), how_.reliable);
         link_->bytes_a_read = how_.bytes_a_read;
@@ -354,7 +353,7 @@ private:
         auto const type = m.text("type");
         if (type == "$hello")
             return greeted(m);
-        if (!live_ && around_.now() - linked_at_ >= handshake_timeout)
+        if (!live_ && around_.now() - began_at_ >= handshake_timeout)
             return gone(false);  // its `$open` came so late that it is served as one that says none
         if (!live_)
             throw violation(say("client ", index_, " got an event before $hello: ", text));
@@ -469,7 +468,12 @@ private:
     }
     void transmit(pending& p)
     {
-        around_.rules.seen.repeats += std::exchange(p.sent, true);
+        if (std::exchange(p.sent, true)) {
+            ++around_.rules.seen.repeats;
+            if (p.what == pending::matter::ask)
+                around_.rules.repeated(p.n);
+        }
+        asked_ = around_.now();
         link_->text(with_received(say("\"id\":", p.id, ",", p.body)));
     }
     std::string with_received(std::string const& body)
@@ -521,7 +525,7 @@ private:
     // The session.
     std::string session_{}, epoch_{};
     std::uint64_t received_ = 0, acked_ = 0, every_ = 32;
-    std::chrono::milliseconds within_{500}, heard_{}, asked_{}, linked_at_{};
+    std::chrono::milliseconds within_{500}, heard_{}, asked_{}, began_at_{};
     ledger* life_ = nullptr;
     std::map<std::string, place> rooms_{};
     std::deque<pending> unanswered_{};
