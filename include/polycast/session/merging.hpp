@@ -51,6 +51,7 @@ public:
     {
         std::erase_if(entries_, [room](entry const& e) { return e.room == room; });
     }
+    [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
     void clear() noexcept { entries_.clear(); }
 
 private:
