@@ -16,7 +16,7 @@ struct options {
     std::uint32_t ack_every = 32;                                      ///< what clients are asked for: an ack at least
     std::chrono::milliseconds ack_within = std::chrono::milliseconds(500);  ///< this often, and this soon
     std::size_t max_requests = 256;       ///< per session: ids of answered requests that are not run again
-    std::size_t max_offline_events = 50;  ///< per user without any session: kept for the next one
+    std::size_t max_offline_events = 50;  ///< per user without any session: kept for the next one; critical ones displace others
     std::size_t max_offline_users = 1000;  ///< users for whom events are kept; of more the oldest are forgotten
 
     // Of a log that outlives the process.

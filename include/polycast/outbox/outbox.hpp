@@ -38,6 +38,7 @@ public:
     /// Frames in all lanes.
     [[nodiscard]] std::uint32_t waiting_in_lanes() const noexcept { return waiting_[2] + waiting_[3] + waiting_[4]; }
     [[nodiscard]] std::uint32_t waiting_staged() const noexcept { return waiting_[staged]; }
+    [[nodiscard]] std::size_t staged_bytes() const noexcept { return staged_bytes_; }
     /// Events of the application that wait in any queue.
     [[nodiscard]] std::uint32_t events() const noexcept { return events_; }
     /// Puts `frame` in the place of the newest control frame, if that is a `kind`.
@@ -60,6 +61,7 @@ public:
         node->events = events;
         queues_[queue].push_back(node);
         queued_bytes_ += bytes;
+        count_staged(queue, bytes);
         events_ += events;
         ++waiting_[queue];
         return node;
@@ -113,12 +115,14 @@ public:
     {
         turn_ = static_cast<std::uint8_t>(turn_ + (queue > staged));
         --waiting_[queue];
+        count_staged(queue, -queues_[queue].front()->frame->wire_bytes());
         return queues_[queue].pop_front();
     }
     /// Gives what `pop` took its final place. It stays counted.
     void stage(detail::frame_node* node) noexcept
     {
         queues_[staged].push_back(node);
+        count_staged(staged, node->frame->wire_bytes());
         ++waiting_[staged];
     }
     [[nodiscard]] detail::frame_node* front(std::size_t queue) const noexcept { return queues_[queue].front(); }
@@ -127,6 +131,7 @@ public:
     {
         turn_ = static_cast<std::uint8_t>(turn_ - (queue > staged));
         ++waiting_[queue];
+        count_staged(queue, node->frame->wire_bytes());
         queues_[queue].push_front(node);
     }
 
@@ -178,6 +183,11 @@ public:
     }
 
 private:
+    void count_staged(std::size_t queue, std::size_t bytes) noexcept
+    {
+        if (queue == staged)
+            staged_bytes_ = static_cast<std::uint32_t>(staged_bytes_ + bytes);  // less than nothing wraps as it should
+    }
     void drop_queue(std::size_t q, detail::node_pool& pool) noexcept
     {
         while (!queues_[q].empty()) {
@@ -185,11 +195,14 @@ private:
             pool.give_back(queues_[q].pop_front());
         }
         waiting_[q] = 0;
+        if (q == staged)
+            staged_bytes_ = 0;
     }
 
     std::array<detail::frame_queue, queue_count> queues_{};
     std::size_t queued_bytes_ = 0;
     std::array<std::uint32_t, queue_count> waiting_{};
+    std::uint32_t staged_bytes_ = 0;
     frame_ref partial_{};
     std::size_t partial_at_ = 0;
     std::uint32_t events_ = 0;

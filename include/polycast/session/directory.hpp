@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -80,7 +81,7 @@ public:
         ++e.on_shard[shard];
         e.shards |= std::uint64_t{1} << shard;
         if (!e.offline.empty())
-            --offline_users_;
+            waiting_users_.erase(e.waits);
         return std::exchange(e.offline, {});
     }
     void leave(std::string_view user, std::uint32_t shard)
@@ -98,17 +99,26 @@ public:
         auto const at = users_.find(user);
         return at == users_.end() ? 0 : at->second.shards;
     }
-    /// Keeps an event for the user's next session. Critical ones displace others; false if there is no room, or if there
-    /// is a session by now.
-    [[nodiscard]] bool keep_offline(std::string_view user, frame_ref frame, urgency const& u)
+    /// What became of an event for a user who has no session.
+    struct kept_offline {
+        bool kept = false;
+        std::size_t forgotten = 0;  ///< others that made room for it
+    };
+    /// Keeps an event for the user's next session. Critical ones displace others; of too many users the one that has waited
+    /// longest is forgotten. Not kept if there is no room, or if there is a session by now.
+    [[nodiscard]] kept_offline keep_offline(std::string_view user, frame_ref frame, urgency const& u)
     {
         std::lock_guard const lock(mutex_);
-        if (max_offline_events_ == 0)
-            return false;
+        if (max_offline_events_ == 0 || max_offline_users_ == 0)
+            return {};
+        kept_offline result{.kept = true};
         if (auto const known = users_.find(user); known == users_.end() || known->second.offline.empty()) {
-            if ((known != users_.end() && known->second.shards != 0) || offline_users_ >= max_offline_users_)
-                return false;
-            ++offline_users_;
+            if (known != users_.end() && known->second.shards != 0)
+                return {};
+            if (waiting_users_.size() >= max_offline_users_)
+                result.forgotten = forget_longest();
+            auto const at = known != users_.end() ? known : place(user);
+            at->second.waits = waiting_users_.insert(waiting_users_.end(), at->first);
         }
         auto& waiting = of(user).offline;
         if (waiting.size() >= max_offline_events_) {
@@ -116,11 +126,12 @@ public:
             while (at != waiting.end() && at->urgent.critical)
                 ++at;
             if (at == waiting.end() || !u.critical)
-                return false;
+                return {};
             waiting.erase(at);
+            ++result.forgotten;
         }
         waiting.push_back({std::move(frame), u});
-        return true;
+        return result;
     }
 
     // --- sessions by name ------------------------------------------------------------------------------------------
@@ -150,18 +161,29 @@ private:
         std::uint64_t shards = 0;
         std::vector<std::uint32_t> on_shard{};
         std::deque<offline_event> offline{};
+        std::list<std::string_view>::iterator waits{};  ///< where `offline` is not empty
     };
     struct named {
         std::string user;
         handle session;
     };
 
-    entry& of(std::string_view user)
+    string_map<entry>::iterator place(std::string_view user)
     {
         auto const [at, created] = users_.try_emplace(std::string(user));
         if (created)
             at->second.on_shard.resize(shards_);
-        return at->second;
+        return at;
+    }
+    entry& of(std::string_view user) { return place(user)->second; }
+    std::size_t forget_longest()
+    {
+        auto const at = users_.find(waiting_users_.front());
+        auto const count = at->second.offline.size();
+        waiting_users_.pop_front();
+        at->second.offline.clear();
+        erase_if_empty(at);
+        return count;
     }
     void erase_if_empty(string_map<entry>::iterator at)
     {
@@ -175,8 +197,8 @@ private:
     std::uint32_t connections_ = 0;
     std::size_t max_offline_events_ = 0;
     std::size_t max_offline_users_ = 0;
-    std::size_t offline_users_ = 0;
     string_map<entry> users_;
+    std::list<std::string_view> waiting_users_;  ///< for whom events wait, the longest first; keys of `users_`
     string_map<named> names_;
 };
 

@@ -47,14 +47,12 @@ public:
                 return;
             }
     }
-    void forget(lane_mask queues) noexcept
-    {
-        std::erase_if(entries_, [&](entry const& e) { return (queues >> e.queue & 1) != 0; });
-    }
+    void clear() noexcept { entries_.clear(); }
     void forget_room(std::uint64_t room)
     {
         std::erase_if(entries_, [room](entry const& e) { return e.room == room; });
     }
+    [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
 
 private:
     std::vector<entry> entries_;
@@ -108,11 +106,10 @@ public:
         if (s.mergeable_ && node.frame->coalesces())
             s.mergeable_->forget(&node);
     }
-    /// These queues are about to be taken from by others.
-    static void clear(session_type& s, lane_mask queues = all_lanes) noexcept
+    static void clear(session_type& s) noexcept
     {
         if (s.mergeable_)
-            s.mergeable_->forget(queues);
+            s.mergeable_->clear();
     }
 
 private:

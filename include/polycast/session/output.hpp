@@ -85,8 +85,8 @@ public:
         auto const queue = outbox::queue_of(u.lane);
         if (!pressure_.has_room(s, emitted->wire_bytes()) && !make_room(s, emitted->wire_bytes(), u))
             return s.takes_events() ? pressure_.refuse(s, u) : outcome::gone;
-        if (u.barrier)
-            staging_.stage(s, all_lanes, ~std::size_t{0});  // what was before it comes before it, from whatever lane
+        if (u.barrier)  // all that was emitted before it, whatever the lane
+            staging_.stage(s, all_lanes, ~std::size_t{0});
         bool const first = s.box_.waiting(u.lane) == 0;
         auto const frame = merging_.merge(s, emitted, queue, u);
         auto const bytes = emitted->wire_bytes();
@@ -188,10 +188,9 @@ public:
         bool const all_staged = staging_.needed(s);
         do {
             if (all_staged)
-                staging_.stage(s, s.held_ ? lane_mask{} : s.due_, staging_.good_write_bytes);
+                staging_.stage(s, s.held_ ? lane_mask{} : s.due_, staging_.good_write_bytes());
             shard_.log().commit();
             lane_mask const due = all_staged ? control_only : s.due_ | control_only;
-            merging_.clear(s, due);
             switch (writer_.flush(s.box_, s.stream_, due, joined_lanes, nodes_, shard_.observe(), s.counts_.delivered)) {
             case flushed::failed: return shard_.ends().kill(s);
             case flushed::blocked:
@@ -213,7 +212,7 @@ public:
             for (handle const h : flushing_)
                 if (session_type* const s = shard_.find(h); s != nullptr && s->has_connection() && !s->blocked_ &&
                                                             !s->held_ && staging_.needed(*s))
-                    staging_.stage(*s, s->due_, staging_.good_write_bytes);
+                    staging_.stage(*s, s->due_, staging_.good_write_bytes());
         for (handle const h : flushing_)
             if (session_type* const s = shard_.find(h)) {
                 s->dirty_ = false;

@@ -68,7 +68,10 @@ template <class C, class Event, class Count>
     auto const plain_only = [](std::size_t profile) { return profile == plain_profile; };
     if (encode_event<C>(p.frames, to.codec, head, event, plain_only, count))
         return {outcome::refused, 0, 0, 0};
-    if (to.users.keep_offline(p.name, p.frames[plain_profile], urgency_of<Event>)) {
+    auto const [kept, forgotten] = to.users.keep_offline(p.name, p.frames[plain_profile], urgency_of<Event>);
+    for (std::size_t i = 0; i < forgotten; ++i)
+        count(metric::gone);
+    if (kept) {
         count(metric::offline);
         result.count(outcome::queued);
     }

@@ -93,8 +93,12 @@ private:
         ++s.counts_.dropped;
         shard_.observe().count(metric::dropped, 1);
         if constexpr (C::delivery::resumes)
-            if (s.ledger_)
-                return s.ledger_->owe_gap(1, loss::evicted);  // told before the next number is given
+            if (s.ledger_) {
+                s.ledger_->owe_gap(1, loss::evicted);  // told before the next number is given
+                if (s.has_connection())
+                    shard_.out().mark_dirty(s);  // or now, if none is
+                return;
+            }
         shard_.tells().dropped(s, {0, 0, 1, loss::evicted});
     }
 

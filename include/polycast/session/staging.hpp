@@ -7,6 +7,7 @@
 #include <polycast/event/envelope.hpp>
 #include <polycast/outbox/outbox.hpp>
 #include <polycast/outbox/shared_frame.hpp>
+#include <polycast/session/merging.hpp>
 #include <polycast/session/packing.hpp>
 
 #include <cstddef>
@@ -19,13 +20,18 @@ namespace polycast::inline v0::detail {
 /// Gives waiting events their final place: from the lanes, in the order of their weights, into the outbox's staged queue,
 /// which nothing overtakes. There an event of a reliable session gets its number and enters the log, and a compression
 /// that remembers the connection sees events in the order of the wire, and what was left plain so that it could be merged is
-/// compressed. Other sessions need it for barriers only.
+/// compressed. Other sessions need it for barriers, and while something waits that may be merged.
 template <class Shard>
 class staging {
 public:
     using session_type = typename Shard::session_type;
     using C = typename Shard::composition_type;
-    static constexpr std::size_t good_write_bytes = 64 * 1024;
+    /// So much is staged before a write: what is staged is not overtaken by the high lane, and not dropped.
+    [[nodiscard]] std::size_t good_write_bytes() const noexcept
+    {
+        auto const cap = shard_.options().max_outbox_bytes;
+        return cap < 256 * 1024 ? cap / 4 + 1 : 64 * 1024;
+    }
 
     staging(Shard& shard, packing<Shard>& packs, node_pool& nodes, lane_mask joined) noexcept
         : shard_(shard), packing_(packs), nodes_(nodes), joined_(joined)
@@ -41,23 +47,23 @@ public:
         if constexpr (C::compression::forms != 0)
             if (s.profile_ != plain_profile)
                 return true;
+        if (s.mergeable_ && !s.mergeable_->empty())
+            return true;  // what leaves its lane is merged no more: the writer does not tell, `stage` does
         if constexpr (C::delivery::resumes)
             if (s.ledger_)
                 return true;
         return false;
     }
-    /// Stages what waits in `lanes`, `most_bytes` or a little more of it. Returns whether there was anything.
-    bool stage(session_type& s, lane_mask lanes, std::size_t most_bytes)
+    /// Stages what waits in `lanes`, until `most_bytes` or a little more are staged.
+    void stage(session_type& s, lane_mask lanes, std::size_t most_bytes)
     {
         pay_gap(s);
-        std::size_t taken = 0;
-        while (taken < most_bytes) {
+        while (s.box_.staged_bytes() < most_bytes) {
             auto const queue = s.box_.next(lanes & static_cast<lane_mask>(~control_only));
             if (queue == outbox::queue_count)
                 break;
             reserve(s);
             frame_node* const node = s.box_.pop(queue);
-            taken += node->frame->wire_bytes();
             shard_.out().left_lane(s, *node);
             if (node->events != 0 && number(s, *node)) {  // the log has it now
                 s.box_.count_out(0, node->events);
@@ -73,7 +79,6 @@ public:
                 put(s, node->frame, node->events, node->joins);
             nodes_.give_back(node);
         }
-        return taken != 0;
     }
     /// A new connection has resumed the session: what is in the log goes first.
     void replay(session_type& s)
