@@ -295,6 +295,8 @@ export class Client {
     }
     case '$gap':
       this.#received = Math.max(this.#received, envelope.to);
+      this.#onTheWay = 0;  // a reply may be among what is missing: what is not answered is asked again
+      this.#flush();
       return this.#raise('$gap', envelope);
     case '$bye':
       this.#bye = envelope;

@@ -1001,6 +1001,20 @@ await run({
     await s.end();
   },
 
+  'After a gap, which may have taken a reply, what is not answered is asked again.': async () => {
+    const s = await stage();
+    const peer = await s.open();
+    const asked = s.client.emit('request_cost');
+    const {id} = await peer.untilType('request_cost');
+    peer.say({type: '$gap', from: 1, to: 1, reason: 'evicted'});
+    assert.strictEqual((await peer.untilTh('request_cost', 2)).id, id);
+    peer.say({type: 'cost_update', id, data: {}}, {type: 'cost_update', id, data: {}});
+    assert.strictEqual((await within(asked, 'the reply')).type, 'cost_update');
+    await peer.caughtUp(s.client);
+    assert.deepStrictEqual(s.seen.map(e => e.type), ['cost_update']);
+    await s.end();
+  },
+
   'A request that is not answered in time rejects, is not repeated, and its late answer disturbs nobody.': async () => {
     const s = await stage();
     const first = await s.open({heartbeat_ms: 0});
