@@ -213,16 +213,17 @@ export class Client {
     this.#flush();
   }
 
-  /// Asks after a silence, and gives the connection up when that is not answered either.
-  #listen() {
+  /// Asks after a silence, and gives the connection up when that is not answered either. Never without having asked:
+  /// alarms of a page in the background ring late.
+  #listen(askedAfter) {
     const interval = this.#hello.heartbeat_ms;
     if (!interval || this.#state !== 'open') return;
-    const silence = this.#options.now() - this.#heard;
-    const asks = silence >= interval;
-    const patience = asks ? 1.5 * interval : interval;
-    if (silence >= 1.5 * interval) return this.#lost(LOST, 'nothing was heard');
-    if (asks) this.#transmit({type: '$ping'});
-    this.#pulse.set(Math.max(1, patience - silence), () => this.#listen());
+    const heard = this.#heard;
+    const silence = this.#options.now() - heard;
+    if (silence < interval) return this.#pulse.set(interval - silence, () => this.#listen());
+    if (askedAfter === heard) return this.#lost(LOST, 'nothing was heard');
+    this.#transmit({type: '$ping'});
+    this.#pulse.set(interval / 2, () => this.#listen(heard));
   }
 
   #failed(message) {
@@ -243,7 +244,7 @@ export class Client {
   }
 
   #end(code, reason) {
-    this.#disconnect(code);
+    this.#disconnect(NORMAL);
     this.#state = 'closed';
     for (const entry of this.#queue.splice(0)) this.#finish(entry, new PolycastError('closed', reason));
     this.#become('closed', {code, reason});
@@ -294,6 +295,8 @@ export class Client {
     }
     case '$gap':
       this.#received = Math.max(this.#received, envelope.to);
+      this.#onTheWay = 0;  // a reply may be among what is missing: what is not answered is asked again
+      this.#flush();
       return this.#raise('$gap', envelope);
     case '$bye':
       this.#bye = envelope;

@@ -435,6 +435,12 @@ await run({
     (await s.open()).socket.close(1008);
     await s.state('closed');
     await s.end();
+    const once = await stage({invitesReconnect: () => false});  // and the connection, half open, is still there
+    const peer = await once.open({heartbeat_ms: 1000});
+    once.clock.advance(1500);
+    assert.deepStrictEqual(once.own.at(-1).why, {code: 1006, reason: 'nothing was heard'});
+    assert.strictEqual((await within(peer.closed, 'close')).code, 1000);
+    await once.end();
   },
 
   'An own close ends the session with 1000, from every state, and nothing comes after it.': async () => {
@@ -501,6 +507,24 @@ await run({
     assert.strictEqual((await within(first.closed, 'close')).code, 4000);  // the session is kept
     const second = await s.again();
     assert.deepStrictEqual(second.received[0], {type: '$open', session: 's_1', received: 2});
+    await s.end();
+  },
+
+  'A connection is not given up unasked, however late an alarm rings.': async () => {
+    const s = await stage();
+    const peer = await s.open({heartbeat_ms: 10000});
+    s.clock.time += 60000;  // as for a page in the background
+    s.clock.advance(0);
+    assert.strictEqual(s.client.state, 'open');
+    await peer.untilType('$ping');
+    peer.say({type: '$pong'}, event(1));
+    await s.count(1);
+    s.clock.time += 60000;
+    s.clock.advance(0);  // the alarm that follows the first question, which was answered
+    assert.strictEqual(s.client.state, 'open');
+    await peer.untilTh('$ping', 2);
+    s.clock.advance(5000);
+    assert.strictEqual(s.client.state, 'waiting');
     await s.end();
   },
 
@@ -974,6 +998,20 @@ await run({
     assert.deepStrictEqual(s.seen.map(e => e.type), ['cost_update', 'number']);
     assert.strictEqual(s.client.received, 3);
     assert.deepStrictEqual(s.clock.due.length, 2);  // heartbeat, acknowledgement
+    await s.end();
+  },
+
+  'After a gap, which may have taken a reply, what is not answered is asked again.': async () => {
+    const s = await stage();
+    const peer = await s.open();
+    const asked = s.client.emit('request_cost');
+    const {id} = await peer.untilType('request_cost');
+    peer.say({type: '$gap', from: 1, to: 1, reason: 'evicted'});
+    assert.strictEqual((await peer.untilTh('request_cost', 2)).id, id);
+    peer.say({type: 'cost_update', id, data: {}}, {type: 'cost_update', id, data: {}});
+    assert.strictEqual((await within(asked, 'the reply')).type, 'cost_update');
+    await peer.caughtUp(s.client);
+    assert.deepStrictEqual(s.seen.map(e => e.type), ['cost_update']);
     await s.end();
   },
 
