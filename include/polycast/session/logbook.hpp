@@ -69,14 +69,17 @@ public:
                 shard_.want_turn();
             }
     }
-    /// What was said so far is on the disk, where there is one. If that fails it is tried again with the next.
-    void commit()
+    /// What was said so far is on the disk, where there is one. False if it is not; it is tried again with the next. Until
+    /// then no session that counts is sent anything: were the process to die, it would give the same numbers again.
+    bool commit()
     {
         if constexpr (durable)
             if (std::error_code const ec = journal_.commit()) {
                 shard_.observe().count(metric::log_failures, 1);
                 shard_.tells().log_failed(ec);
+                return false;
             }
+        return true;
     }
 
 private:

@@ -17,6 +17,7 @@
 #include <polycast/session/tally.hpp>
 #include <polycast/session/windows.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <span>
@@ -189,7 +190,8 @@ public:
         do {
             if (all_staged)
                 staging_.stage(s, s.held_ ? lane_mask{} : s.due_, staging_.good_write_bytes());
-            shard_.log().commit();
+            if (!shard_.log().commit() && s.counts_events())
+                return wait_for_log(s);
             lane_mask const due = all_staged ? control_only : s.due_ | control_only;
             switch (writer_.flush(s.box_, s.stream_, due, joined_lanes, nodes_, shard_.observe(), s.counts_.delivered)) {
             case flushed::failed: return shard_.ends().kill(s);
@@ -219,6 +221,13 @@ public:
                 flush(*s);
             }
         flushing_.clear();
+    }
+    /// Once a tick: whoever waits for the log to be written is looked at again.
+    void retry_log()
+    {
+        for (handle const h : std::exchange(unlogged_, {}))
+            if (session_type* const s = shard_.find(h))
+                mark_dirty(*s);
     }
     void mark_dirty(session_type& s)
     {
@@ -290,6 +299,11 @@ private:
         switch (C::batching::when(l)) {
         case flush_time::now:
             s.due_ |= mask_of(l);
+            if constexpr (Shard::durable) {
+                // At the end of the turn: what a handler does is kept as one, with the answer, or not at all.
+                mark_dirty(s);
+                return outcome::queued;
+            }
             flush(s);
             return s.box_.empty() ? outcome::delivered : outcome::queued;
         case flush_time::turn:
@@ -353,6 +367,12 @@ private:
         direct_.clear();
     }
 
+    void wait_for_log(session_type& s)
+    {
+        if (std::find(unlogged_.begin(), unlogged_.end(), s.handle_) == unlogged_.end())
+            unlogged_.push_back(s.handle_);
+    }
+
     /// The cap is for what the peer does not take, not for what has not been offered to it yet.
     [[nodiscard]] bool make_room(session_type& s, std::size_t bytes, urgency const& u)
     {
@@ -401,6 +421,7 @@ private:
     session_type* direct_owner_ = nullptr;
     std::vector<handle> dirty_;
     std::vector<handle> flushing_;
+    std::vector<handle> unlogged_;  ///< what they are owed is not in the log yet
 };
 
 }  // namespace polycast::inline v0::detail

@@ -447,6 +447,8 @@ private:
         if (sweep)
             swept_at_ = now_;
         sessions_.for_each([&](session_type& s, auto) { keepalive<shard>::look(*this, s, sweep); });
+        if constexpr (durable)
+            out_.retry_log();
         tick_.start(options_.tick, step{this, &shard::tick});
     }
     void pause_over() { draining_ ? loop_.stop() : accept(); }
