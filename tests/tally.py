@@ -1,4 +1,5 @@
-"""Sums the results of test runs and prints `N passed, N failed`; exits 1 on a failure: tally.py TESTLOG.json...
+"""Sums the results of test runs and prints `N passed, N failed`; exits 1 on a failure:
+tally.py --also-failed N TESTLOG.json...
 
 A Boost.Test program counts by its cases, a script that prints such a line by that, any other test as one.
 """
@@ -27,8 +28,9 @@ def count(test):
     return passed, (failed if ok else max(failed, 1))
 
 
-total_passed = total_failed = skipped = 0
-for log in sys.argv[1:]:
+total_passed = skipped = 0
+total_failed = int(sys.argv[2])  # of what was run beside Meson
+for log in sys.argv[3:]:
     with open(log, encoding="utf-8") as file:
         for test in map(json.loads, file):
             passed, failed = count(test)
