@@ -3,6 +3,8 @@
 #include <polycast/delivery/memory_log.hpp>
 #include <polycast/delivery/policy.hpp>
 
+#include <concepts>
+
 namespace polycast::inline v0::delivery {
 
 /// No event is lost: a session outlives its connection for `delivery::options::resume_window`. Its events are counted in
@@ -11,6 +13,10 @@ namespace polycast::inline v0::delivery {
 /// most once.
 template <class Log = memory_log>
 struct at_least_once {
+    static_assert(
+        requires { { Log::durable } -> std::convertible_to<bool>; },
+        "polycast: at_least_once<Log> keeps events in a log; name delivery::memory_log or delivery::sqlite_log (the latter "
+        "with POLYCAST_WITH_SQLITE), or nothing.");
     using policy_axis = delivery_axis;
     using log = Log;
     static constexpr bool resumes = true;
