@@ -408,8 +408,16 @@ private:
             return joined_at(e, room->join(e.since, e.epoch == histories.epoch(), now), again);
         }
     }
-    void joined_at(envelope const& e, room_history::answer const& at, bool again)
+    void joined_at(envelope const& e, room_history::answer at, bool again)
     {
+        // Of a past that does not fit the outbox a part would be dropped: then it is denied as a whole.
+        std::size_t bytes = 0;
+        for (frame_ref const& frame : at.replay)
+            bytes += frame->wire_bytes();
+        if (!at.replay.empty() && !shard.out().has_room(s, bytes, at.replay.size())) {
+            at.recovered = false;
+            at.replay.clear();
+        }
         control::ok ok{.room = e.room, .offset = at.offset, .epoch = shard.shared().histories.epoch()};
         ok.recovered = at.recovered;
         answer(e, ok);

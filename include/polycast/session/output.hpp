@@ -97,6 +97,11 @@ public:
         }
         return s.has_connection() ? schedule(s, u.lane, first) : outcome::queued;
     }
+    /// Whether so much more can be queued at once.
+    [[nodiscard]] bool has_room(session_type const& s, std::size_t bytes, std::size_t events) const noexcept
+    {
+        return pressure_.has_room(s, bytes, events);
+    }
     /// Control frames, protocol messages and HTTP answers: above all lanes, exempt from every drop.
     void control(session_type& s, std::string_view wire)
     {

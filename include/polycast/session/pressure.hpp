@@ -21,7 +21,7 @@ public:
 
     pressure(Shard& shard, node_pool& nodes) noexcept : shard_(shard), nodes_(nodes) {}
 
-    [[nodiscard]] bool has_room(session_type const& s, std::size_t bytes) const noexcept
+    [[nodiscard]] bool has_room(session_type const& s, std::size_t bytes, std::size_t events = 1) const noexcept
     {
         auto const& o = shard_.options();
         std::size_t held = s.box_.queued_bytes();
@@ -31,7 +31,7 @@ public:
                 held += s.ledger_->log_bytes();
                 most += o.delivery.max_log_bytes;
             }
-        return held + bytes <= most && s.box_.events() < o.max_outbox_events;
+        return held + bytes <= most && s.box_.events() + events <= o.max_outbox_events;
     }
     /// Drops what may go in favour of the event at hand. False if that is not enough.
     [[nodiscard]] bool make_room(session_type& s, std::size_t bytes, urgency const& u)
