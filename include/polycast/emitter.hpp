@@ -29,6 +29,19 @@ public:
     {
         return port_ ? detail::post_event(*port_, std::move(to_), event) : sent{};
     }
+    /// The same, from a thread of the program's own: while the outcome is `over_budget` or `gone`, waits and tries again
+    /// (`retry_options`); `metric::retries` counts. Not in a handler: it would hold up every session of the shard.
+    template <event Event>
+    sent emit(Event const& event, retry_options const& options) &&
+    {
+        return std::move(*this).emit(event, options, detail::sleep_here);
+    }
+    /// The same; `sleep(delay)` waits.
+    template <event Event, std::invocable<std::chrono::milliseconds> Sleep>
+    sent emit(Event const& event, retry_options const& options, Sleep&& sleep) &&
+    {
+        return port_ ? detail::post_event(*port_, to_, event, options, sleep) : sent{};
+    }
     /// Posts a message as it is, outside of events.
     sent send(std::string_view payload, opcode op = opcode::text) &&
     {

@@ -130,6 +130,21 @@ BOOST_AUTO_TEST_CASE(who_has_seen_an_offset_has_the_text_of_all_below)
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_past_that_does_not_fit_the_outbox_is_denied_as_a_whole)
+{
+    for (int const events : {10, 40}) {
+        stage<once<>> st({.max_outbox_bytes = 10'000, .history = {.max_events = 100}});
+        for (int i = 0; i < events; ++i)
+            st.server->emitter().to_room("hall").emit(note{i, std::string(300, 'x')});
+        st.settle();
+        auto& p = enter(st, {});
+        say(p, a_join(field(hello_of(p), "epoch"), 0));
+        st.settle();
+        BOOST_TEST(field(heard(p, "$ok").at(0), "recovered") == (events == 10 ? "true" : "false"));
+        BOOST_TEST(offsets(p) == (events == 10 ? count_to(11, 1) : std::vector<int>()), boost::test_tools::per_element());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(an_event_that_finds_a_mailbox_full_leaves_no_hole_in_the_offsets)
 {
     stage<reliable_workshop<>> st({.shards = 2, .max_mailbox_emissions = 4, .history = {.max_events = 100}});

@@ -40,6 +40,7 @@ enum class metric : std::uint8_t {
     gaps,              ///< `$gap` sent
     repeated,          ///< requests that came again, and were not run again
     offline,           ///< events kept for users without a session
+    retries,           ///< emissions tried again by `emit(event, retry_options)`
     log_failures,      ///< commits of a durable log that failed
 };
 inline constexpr std::string_view metric_names[] = {
@@ -47,7 +48,8 @@ inline constexpr std::string_view metric_names[] = {
     "bytes_out",     "writes",  "encodes", "compressions", "published",       "delivered",
     "coalesced",     "dropped", "gone",    "emissions_posted", "emissions_taken", "pings",
     "stale",         "handler_errors", "bad_messages", "away", "resumed",     "expired",
-    "replayed",      "gaps",    "repeated", "offline",     "log_failures"};
+    "replayed",      "gaps",    "repeated", "offline",     "retries",
+    "log_failures"};
 inline constexpr std::size_t metric_count = std::size(metric_names);
 static_assert(metric_count == static_cast<std::size_t>(metric::log_failures) + 1);
 

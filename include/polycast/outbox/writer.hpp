@@ -67,6 +67,7 @@ public:
 private:
     static constexpr std::size_t scratch_bytes = 64 * 1024;
     static constexpr std::size_t copy_below_bytes = 4 * 1024;
+    static constexpr std::size_t max_joined_bytes = 16 * 1024;  ///< a frame of the high lane waits for no more of it
     static constexpr std::size_t max_write_bytes = 1024 * 1024;
 
     /// What one node gave to this write. A node without bytes of its own is part of the joined frame before it.
@@ -144,7 +145,8 @@ private:
     {
         std::size_t payload = 0;
         std::size_t count = 0;
-        auto const room = scratch_bytes - scratch_.size();
+        auto const left = scratch_bytes - scratch_.size();
+        auto const room = left < max_joined_bytes ? left : max_joined_bytes;
         auto const op = box.front(queue)->frame->op();
         bool const staged = box.front(queue)->joins;
         for (auto const* n = box.front(queue);

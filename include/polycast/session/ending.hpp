@@ -49,8 +49,8 @@ public:
     void fail(session_type& s, close_code code, std::string_view reason)
     {
         shard_.out().end_direct(s);
-        if (!s.has_connection())
-            return;
+        if (!s.has_connection() || s.phase_ == phase::draining || s.phase_ == phase::lingering)
+            return;  // told already: what comes after does not give it more time
         ended(s, {code, std::string(reason), false});
         if (s.is_kept())
             s.held_ = true;

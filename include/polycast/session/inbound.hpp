@@ -101,12 +101,13 @@ struct inbound {
         if (!begun())
             return;
         acknowledge(e);
+        using joins = joining<Shard, inbound>;
         if (e.type == "$ping")
             answer(e, control::pong{});
-        else if (e.type == "$join")
-            joining<Shard>{shard, s}.join(e);
-        else if (e.type == "$leave")
-            joining<Shard>{shard, s}.leave(e);
+        else if (e.type == "$join" && !seen(e))
+            joins{shard, s, *this}.join(e);
+        else if (e.type == "$leave" && !seen(e))
+            joins{shard, s, *this}.leave(e);
         // WIRE: unknown `$` types are ignored.
     }
     void handled(envelope const& e)
@@ -157,6 +158,7 @@ struct inbound {
     }
 
 private:
+    friend joining<Shard, inbound>;
     using dispatcher_type = dispatcher<typename Shard::app_type, session_type, inbound>;
 
     /// False if the session did not survive its opening.

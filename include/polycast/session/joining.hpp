@@ -9,14 +9,16 @@
 
 namespace polycast::inline v0::detail {
 
-/// What a client's `$join` and `$leave` do, and what it is given of a room's past.
-template <class Shard>
+/// What a client's `$join` and `$leave` do, and what it is given of a room's past. They are requests: one that comes again
+/// is answered as it was.
+template <class Shard, class Answers>
 struct joining {
     using session_type = typename Shard::session_type;
     using C = typename Shard::composition_type;
 
     Shard& shard;
     session_type& s;
+    Answers& answers;
 
     void join(envelope const& e)
     {
@@ -71,12 +73,19 @@ private:
             return joined_at(e, room->join(e.since, e.epoch == histories.epoch(), now));
         }
     }
-    void joined_at(envelope const& e, room_history::answer const& at)
+    void joined_at(envelope const& e, room_history::answer at)
     {
+        // Of a past that does not fit the outbox a part would be dropped: then it is denied as a whole.
+        std::size_t bytes = 0;
+        for (frame_ref const& frame : at.replay)
+            bytes += frame->wire_bytes();
+        if (!at.replay.empty() && !shard.out().has_room(s, bytes, at.replay.size())) {
+            at.recovered = false;
+            at.replay.clear();
+        }
         control::ok ok{.room = e.room, .offset = at.offset, .epoch = shard.shared().histories.epoch()};
         ok.recovered = at.recovered;
         answer(e, ok);
-        // What was said to be recovered is not dropped at a cap.
         for (frame_ref const& frame : at.replay)
             static_cast<void>(
                 shard.out().enqueue(s, frame, {.critical = true, .event = true, .room = room_hash(e.room), .alone = true}));
@@ -84,7 +93,7 @@ private:
     template <class Reply>
     void answer(envelope const& e, Reply const& reply)
     {
-        static_cast<void>(shard.emit_to(s, reply, envelope_head{.id_json = e.id}));
+        answers.answer_once(e, reply);
     }
 };
 

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace polycast::inline v0::detail {
@@ -70,24 +71,40 @@ public:
 
     merging(Shard& shard, node_pool& nodes) noexcept : shard_(shard), nodes_(nodes) {}
 
-    /// What is to be queued for `frame`: itself, or with an older one that is then gone from `queue`.
-    [[nodiscard]] frame_ref merge(session_type& s, frame_ref const& frame, std::size_t queue, urgency const& u)
+    /// What is to be queued for an emitted frame: itself, or with an older one that waits in the same queue.
+    struct plan {
+        frame_ref frame;
+        frame_node* taken = nullptr;  ///< the older one: it goes when the frame is queued
+        /// How much more waits by it.
+        [[nodiscard]] std::size_t more_bytes() const noexcept
+        {
+            auto const before = taken == nullptr ? 0 : taken->frame->wire_bytes();
+            auto const after = frame->wire_bytes();
+            return after > before ? after - before : 0;
+        }
+        [[nodiscard]] std::size_t more_events() const noexcept { return taken == nullptr ? 1 : 0; }
+    };
+    [[nodiscard]] plan merge(session_type& s, frame_ref const& frame, std::size_t queue, urgency const& u)
     {
         if (!frame->coalesces() || !s.mergeable_ || u.alone)
-            return frame;
+            return {frame};
         frame_node* const older = s.mergeable_->find(*frame, queue);
         if (older == nullptr)
-            return frame;
-        auto both = merger_.merge(older->frame, frame);
-        s.mergeable_->forget(older);  // if they do not merge, nothing may overtake this one
-        if (!both)
-            return frame;
+            return {frame};
+        if (auto both = merger_.merge(older->frame, frame))
+            return {std::move(both), older};
+        s.mergeable_->forget(older);  // nothing may be merged with it any more: it would overtake this one
+        return {frame};
+    }
+    /// `older` has become part of another.
+    void taken(session_type& s, frame_node* older, std::size_t queue)
+    {
+        s.mergeable_->forget(older);
         s.box_.remove(queue, older);
         shard_.log().forgotten(s, *older);
         nodes_.give_back(older);
         ++s.counts_.coalesced;
         shard_.observe().count(metric::coalesced, 1);
-        return both;
     }
     void queued(session_type& s, frame_node* node, std::size_t queue, urgency const& u)
     {

@@ -84,14 +84,19 @@ public:
         if (!s.takes_events())
             return outcome::gone;
         auto const queue = outbox::queue_of(u.lane);
-        if (!pressure_.has_room(s, emitted->wire_bytes()) && !make_room(s, emitted->wire_bytes(), u))
-            return s.takes_events() ? pressure_.refuse(s, u) : outcome::gone;
+        auto plan = merging_.merge(s, emitted, queue, u);
+        auto const bytes = emitted->wire_bytes();
+        if (!pressure_.has_room(s, plan.more_bytes(), plan.more_events())) {
+            if (!make_room(s, bytes, u))
+                return s.takes_events() ? pressure_.refuse(s, u) : outcome::gone;
+            plan = {emitted};  // the older one may have left meanwhile
+        }
         if (u.barrier)  // all that was emitted before it, whatever the lane
             staging_.stage(s, all_lanes, ~std::size_t{0});
         bool const first = s.box_.waiting(u.lane) == 0;
-        auto const frame = merging_.merge(s, emitted, queue, u);
-        auto const bytes = emitted->wire_bytes();
-        auto* const node = s.box_.push(nodes_, queue, frame, u.event ? 1 : 0);
+        if (plan.taken != nullptr)
+            merging_.taken(s, plan.taken, queue);
+        auto* const node = s.box_.push(nodes_, queue, plan.frame, u.event ? 1 : 0);
         node->critical = u.critical;
         merging_.queued(s, node, queue, u);
         count(s, bytes, u.event);
@@ -103,6 +108,11 @@ public:
             return outcome::queued;
         }
         return s.has_connection() ? schedule(s, u.lane, first) : outcome::queued;
+    }
+    /// Whether so much more can be queued at once.
+    [[nodiscard]] bool has_room(session_type const& s, std::size_t bytes, std::size_t events) const noexcept
+    {
+        return pressure_.has_room(s, bytes, events);
     }
     /// Control frames, protocol messages and HTTP answers: above all lanes, exempt from every drop.
     void control(session_type& s, std::string_view wire)

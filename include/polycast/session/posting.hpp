@@ -1,12 +1,16 @@
 #pragma once
 
+#include <polycast/delivery/retry.hpp>
 #include <polycast/event/describe.hpp>
 #include <polycast/event/envelope.hpp>
 #include <polycast/session/port.hpp>
 
+#include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 namespace polycast::inline v0::detail {
@@ -83,12 +87,15 @@ template <class C, class Event>
 [[nodiscard]] sent post_event(port<C>& to, posted<C>&& p, Event const& event)
 {
     auto const count = [&](metric m) { to.shared_observer.count_shared(m, 1); };
-    auto const mask = to.is_open() ? shards_for(to, p) : 0;
+    auto mask = to.is_open() ? shards_for(to, p) : 0;
     if (mask == 0) {
         if constexpr (C::delivery::resumes && !event_control<Event>)
             if (p.kind == audience_kind::user && to.is_open())
-                return keep_for_later(to, p, event, count);
-        return {};
+                if (sent const kept = keep_for_later(to, p, event, count); kept.status != outcome::gone)
+                    return kept;
+        mask = to.is_open() ? shards_for(to, p) : 0;  // a session may have come in between
+        if (mask == 0)
+            return {};
     }
     if (p.kind == audience_kind::room)
         return emit_to_room(
@@ -99,6 +106,19 @@ template <class C, class Event>
         return {outcome::refused, 0, 0, 0};
     return to.post(mask, p);
 }
+
+/// The same, tried again while its outcome may change; `sleep(delay)` is called in between, on this thread.
+template <class C, class Event, class Sleep>
+[[nodiscard]] sent post_event(port<C>& to, posted<C> const& p, Event const& event, retry_options const& options, Sleep&& sleep)
+{
+    return with_retry(
+        options, [&] { return post_event(to, posted<C>(p), event); },
+        [&](std::chrono::milliseconds delay) {
+            sleep(delay);
+            to.shared_observer.count_shared(metric::retries, 1);
+        });
+}
+inline constexpr auto sleep_here = [](std::chrono::milliseconds delay) { std::this_thread::sleep_for(delay); };
 
 /// The same for a message that is no event.
 template <class C>

@@ -21,19 +21,23 @@ public:
 
     pressure(Shard& shard, node_pool& nodes) noexcept : shard_(shard), nodes_(nodes) {}
 
-    [[nodiscard]] bool has_room(session_type const& s, std::size_t bytes) const noexcept
+    /// Whether so much more may wait. What is in the log of a session that counts, and is staged to be sent again, is
+    /// bounded by the log's own cap.
+    [[nodiscard]] bool has_room(session_type const& s, std::size_t bytes, std::size_t events = 1) const noexcept
     {
         auto const& o = shard_.options();
         if (shard_.journal().backlog_bytes() > o.delivery.max_backlog_bytes)
             return false;  // what cannot be kept is not taken
-        std::size_t held = s.box_.queued_bytes();
-        std::size_t most = o.max_outbox_bytes;
+        auto const held = s.box_.queued_bytes();
         if constexpr (C::delivery::resumes)
-            if (s.ledger_ && !s.has_connection()) {  // a barrier may have brought waiting events into the log
-                held += s.ledger_->log_bytes();
-                most += o.delivery.max_log_bytes;
+            if (s.ledger_) {
+                // A barrier brings what waits before it into the log, also while nobody is connected.
+                auto const logged = s.has_connection() ? 0 : s.ledger_->log_bytes();
+                return held - s.box_.staged_bytes() + bytes <= o.max_outbox_bytes &&
+                       held + logged + bytes <= o.max_outbox_bytes + o.delivery.max_log_bytes &&
+                       s.box_.events() + events <= o.max_outbox_events;
             }
-        return held + bytes <= most && s.box_.events() < o.max_outbox_events;
+        return held + bytes <= o.max_outbox_bytes && s.box_.events() + events <= o.max_outbox_events;
     }
     /// Drops what may go in favour of the event at hand. False if that is not enough.
     [[nodiscard]] bool make_room(session_type& s, std::size_t bytes, urgency const& u)
@@ -41,24 +45,14 @@ public:
         auto const choice = shard_.options().backpressure;
         if (choice == backpressure::pause || (!u.critical && choice != backpressure::drop_oldest_normal))
             return false;
-        static constexpr lane before_others[] = {lane::normal, lane::batch, lane::high};
-        for (lane const l : before_others) {
-            if (l == lane::high && !u.critical)
-                break;
-            auto const queue = outbox::queue_of(l);
-            while (!has_room(s, bytes)) {
-                auto* const node = s.box_.oldest_droppable(queue);
-                if (node == nullptr)
-                    break;
-                s.box_.remove(queue, node);
-                shard_.out().left_lane(s, *node);
-                shard_.log().forgotten(s, *node);
-                if (node->events != 0)
-                    dropped(s);
-                nodes_.give_back(node);
-            }
+        bool made = drop_from(s, outbox::queue_of(lane::normal), bytes) || drop_from(s, outbox::queue_of(lane::batch), bytes);
+        if (!made && u.critical) {
+            made = drop_from(s, outbox::queue_of(lane::high), bytes);
+            // Earlier barriers may have staged it all. What is counted, or compressed in order, has to be sent.
+            if (!made && !s.counts_events() && !remembers(s))
+                made = drop_from(s, outbox::staged, bytes);
         }
-        return has_room(s, bytes);
+        return made;
     }
     /// The event at hand is not queued.
     outcome refuse(session_type& s, urgency const& u)
@@ -88,6 +82,29 @@ public:
     }
 
 private:
+    [[nodiscard]] static bool remembers([[maybe_unused]] session_type const& s) noexcept
+    {
+        if constexpr (C::compression::keeps_context)
+            return s.context_ != nullptr;
+        else
+            return false;
+    }
+    /// Drops the oldest of a queue that may go, until there is room; false if there is none even so.
+    [[nodiscard]] bool drop_from(session_type& s, std::size_t queue, std::size_t bytes)
+    {
+        while (!has_room(s, bytes)) {
+            auto* const node = s.box_.oldest_droppable(queue);
+            if (node == nullptr)
+                return false;
+            s.box_.remove(queue, node);
+            shard_.out().left_lane(s, *node);
+            shard_.log().forgotten(s, *node);
+            if (node->events != 0)
+                dropped(s);
+            nodes_.give_back(node);
+        }
+        return true;
+    }
     void dropped(session_type& s)
     {
         ++s.counts_.dropped;

@@ -23,14 +23,14 @@ public:
     template <event Event>
     sent emit(Event const& event) const
     {
-        if (!port_)
-            return {};
-        detail::posted<C> p{.kind = detail::audience_kind::user, .name = user_};
-        if (user_.empty()) {
-            p.kind = detail::audience_kind::session;
-            p.to = session_;
-        }
-        return detail::post_event(*port_, std::move(p), event);
+        return port_ ? detail::post_event(*port_, receivers(), event) : sent{};
+    }
+    /// The same, from a thread of the program's own: while the outcome is `over_budget` or `gone`, waits and tries again
+    /// (`retry_options`); `metric::retries` counts. Not in a handler.
+    template <event Event>
+    sent emit(Event const& event, retry_options const& options) const
+    {
+        return port_ ? detail::post_event(*port_, receivers(), event, options, detail::sleep_here) : sent{};
     }
     /// Lets go; every later emission is `gone`. May be called again.
     void dispose() noexcept { port_.reset(); }
@@ -38,6 +38,13 @@ public:
     [[nodiscard]] std::string const& user() const noexcept { return user_; }
 
 private:
+    [[nodiscard]] detail::posted<C> receivers() const
+    {
+        if (user_.empty())
+            return {.kind = detail::audience_kind::session, .to = session_};
+        return {.kind = detail::audience_kind::user, .name = user_};
+    }
+
     std::shared_ptr<detail::port<C>> port_{};
     std::string user_{};
     handle session_{};

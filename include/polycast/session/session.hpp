@@ -72,7 +72,7 @@ template <class Shard>
 class logbook;
 template <class Shard>
 struct greeting;
-template <class Shard>
+template <class Shard, class Answers>
 struct joining;
 template <class Shard>
 struct opening;
@@ -244,7 +244,7 @@ private:
     friend class detail::logbook;
     template <class>
     friend struct detail::greeting;
-    template <class>
+    template <class, class>
     friend struct detail::joining;
     template <class>
     friend struct detail::opening;

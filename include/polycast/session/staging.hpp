@@ -76,7 +76,7 @@ public:
             }
             s.box_.count_out(node->frame->wire_bytes(), node->events);
             if (writes_to(s))
-                put(s, node->frame, node->events, node->joins);
+                put(s, node->frame, node->events, node->joins)->critical = node->critical;
             nodes_.give_back(node);
         }
     }
@@ -136,9 +136,11 @@ private:
                     tell_gap(s, d.from, d.to, d.why);
             }
     }
-    void put(session_type& s, frame_ref frame, std::uint32_t events, bool joins)
+    frame_node* put(session_type& s, frame_ref frame, std::uint32_t events, bool joins)
     {
-        s.box_.push(nodes_, outbox::staged, packing_.fitted(s, std::move(frame)), events)->joins = joins;
+        frame_node* const node = s.box_.push(nodes_, outbox::staged, packing_.fitted(s, std::move(frame)), events);
+        node->joins = joins;
+        return node;
     }
 
     Shard& shard_;
