@@ -2,7 +2,7 @@
 
 Every two seconds it is killed with SIGKILL, or now and then asked to end, and started again on the same port and file.
 Publishers and subscribers are written by hand after WIRE: request ids that are sent again until they are answered,
-counts, acknowledgements, resumption. Environment: DURABLE_SECONDS, for each check (10); DURABLE_SHARDS (1); DURABLE_SEED.
+counts, acknowledgements, resumption. Environment: DURABLE_SECONDS, for each check (10); DURABLE_SEED.
 """
 import asyncio
 import collections
@@ -22,7 +22,6 @@ import websockets
 from peers import AT_END, DEADLINE, build_folder, check, run, temporary_folder
 
 SECONDS = float(os.environ.get("DURABLE_SECONDS", "10"))
-SHARDS = os.environ.get("DURABLE_SHARDS", "1")
 CHANCE = random.Random(int(os.environ.get("DURABLE_SEED", "0")) or None)
 RECONNECT = 3  # seconds that no reconnect may take, from the server's being there
 
@@ -38,8 +37,7 @@ class MortalServer:
                     probe.bind(("127.0.0.1", self.port))
                     break
         self.file = temporary_folder() / "log.db"
-        self.command = [build_folder() / "tests/foreign_durable_server", "--port", self.port, "--log", self.file,
-                        "--shards", SHARDS, *arguments]
+        self.command = [build_folder() / "tests/foreign_durable_server", "--port", self.port, "--log", self.file, *arguments]
         self.kills = self.stops = 0
         self.up = asyncio.Event()
         self.up_since = 0

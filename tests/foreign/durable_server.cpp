@@ -1,4 +1,4 @@
-// A server whose sessions outlive it: durable_server --port N --log FILE [--shards N] [--history N]
+// A server whose sessions outlive it: durable_server --port N --log FILE [--history N]
 // What is published goes to the room `feed`. With a history, a room keeps so many events. Without SQLite it says so and
 // ends with status 77.
 #include <polycast/polycast.hpp>
@@ -39,8 +39,6 @@ try {
             options.port = static_cast<std::uint16_t>(std::atoi(argv[i + 1]));
         else if (name == "--log")
             options.delivery.log_file = argv[i + 1];
-        else if (name == "--shards")
-            options.shards = static_cast<std::uint32_t>(std::atoi(argv[i + 1]));
         else if (name == "--history")
             options.history.max_events = static_cast<std::size_t>(std::atoi(argv[i + 1]));
         else
