@@ -53,7 +53,7 @@ struct application {
     template <class Session>
     void away(Session& s, pc::close_info const&)
     {
-        ledger& l = of(s);
+        ledger& l = of(s, "away");
         around->note("away", l.id);
         ++around->rules.seen.away;
         ++l.away;
@@ -61,19 +61,19 @@ struct application {
     template <class Session>
     void resumed(Session& s)
     {
-        around->note("resumed", of(s).id);
-        around->rules.resumed(of(s));
+        around->note("resumed", of(s, "resumed").id);
+        around->rules.resumed(of(s, "resumed"));
     }
     template <class Session, class Tally>
     void expired(Session& s, Tally const&)
     {
-        around->note("expired", of(s).id);
-        around->rules.expired(of(s));
+        around->note("expired", of(s, "expired").id);
+        around->rules.expired(of(s, "expired"));
     }
     template <class Session>
     void closed(Session& s, pc::close_info const& info)
     {
-        ledger& l = of(s);
+        ledger& l = of(s, "closed");
         around->note("closed", l.id, static_cast<std::uint64_t>(info.code));
         around->rules.closed(l);
         l.look = nullptr;
@@ -83,14 +83,14 @@ struct application {
     template <class Session, class Drop>
     void dropped(Session& s, Drop const& d)
     {
-        around->note("dropped", of(s).id, d.events);
-        around->rules.dropped(of(s), d.from, d.to, d.events);
+        around->note("dropped", of(s, "dropped").id, d.events);
+        around->rules.dropped(of(s, "dropped"), d.from, d.to, d.events);
     }
     template <class Session>
     bool may_join(Session& s, std::string_view room)
     {
-        around->note("joins", of(s).id);
-        around->rules.joined(of(s), std::string(room));
+        around->note("joins", of(s, "may_join").id);
+        around->rules.joined(of(s, "may_join"), std::string(room));
         return true;
     }
     template <class Session>
@@ -136,7 +136,7 @@ private:
     template <class Session>
     ledger& runs(Session& s, std::uint32_t n, std::uint32_t want)
     {
-        ledger& l = of(s);
+        ledger& l = of(s, "on");
         around->note("runs", l.id, n);
         around->rules.ran(l, n, want);
         return l;
@@ -157,11 +157,11 @@ private:
             });
     }
     template <class Session>
-    ledger& of(Session& s)
+    ledger& of(Session& s, char const* hook)
     {
         auto const at = sessions->find(s.handle().value());
         if (at == sessions->end())
-            throw violation(say("a hook for a session that is not open: ", s.handle().value()));
+            throw violation(say(hook, " for a session that is not open: ", s.handle().value()));
         return *at->second;
     }
     std::uint32_t last_ticket_ = 0;

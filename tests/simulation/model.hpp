@@ -76,16 +76,19 @@ public:
     }
     void joined(ledger& l, std::string const& name)
     {
-        rooms_[name].members[l.id] = true;
+        room& r = of_session(l, name);
+        r.members[l.id] = true;
+        l.unsure += r.kept.size();  // what of it is replayed may be dropped again
     }
     /// The client has asked to leave: what is emitted from now on may come or not.
     void leaving(ledger& l, std::string const& name)
     {
-        if (auto const at = rooms_[name].members.find(l.id); at != rooms_[name].members.end())
+        auto& members = of_session(l, name).members;
+        if (auto const at = members.find(l.id); at != members.end())
             at->second = false;
     }
-    void left(ledger& l, std::string const& name) { rooms_[name].members.erase(l.id); }
-    [[nodiscard]] bool is_member(ledger const& l, std::string const& name) { return rooms_[name].members.contains(l.id); }
+    void left(ledger& l, std::string const& name) { of_session(l, name).members.erase(l.id); }
+    [[nodiscard]] bool is_member(ledger const& l, std::string const& name) { return of_session(l, name).members.contains(l.id); }
 
     /// The session of that name, of this run of the server or of one whose sessions outlived it.
     [[nodiscard]] ledger* find(std::string_view name)
@@ -127,12 +130,14 @@ public:
     }
     void to_room(std::uint32_t n, std::string const& name)
     {
-        auto& r = rooms_[name];
+        auto& r = at(name);
         emissions_[n].room = 1;
         for (ledger* const l : alive_)
             if (auto const at = r.members.find(l->id); at != r.members.end())
                 owe(*l, n, at->second ? ledger::due::must : ledger::due::may);
     }
+    /// The present emission is for a user who is not there.
+    [[nodiscard]] bool absent() const { return !absent_.empty(); }
     /// What became of it. A fan-out of which some were refused says not which. `kept`: its room's history has it.
     void end(std::uint32_t n, emission::fate outcome, bool in_part = false, bool kept = false)
     {
@@ -151,7 +156,7 @@ public:
                 l->last_gone = n;
         }
         if (kept) {
-            rooms_[e.to].kept.push_back(n);
+            at(e.to).kept.push_back(n);
             e.kept = true;
         }
         if (!absent_.empty() && (outcome == accepted || outcome == uncertain))
@@ -183,7 +188,7 @@ public:
         }
         if (stale)
             return;
-        if (auto const& kept = rooms_[t.room].kept;
+        if (auto const& kept = of_session(l, t.room).kept;
             t.offset != 0 && (t.offset > kept.size() || kept[t.offset - 1] != newest))
             l.broken(say("emission ", newest, " has offset ", t.offset, " of ", t.room, ", which is not its place"));
         l.in_order(emissions_[newest], oldest, newest, t.offset);
@@ -212,7 +217,7 @@ public:
     void join_answered(ledger& l, std::string const& name, std::optional<std::uint64_t> since, std::uint64_t offset,
                        std::optional<bool> recovered, bool same_epoch)
     {
-        room& r = rooms_[name];
+        room& r = of_session(l, name);
         if (offset > r.kept.size())
             l.broken(say("joined ", name, " at offset ", offset, " of ", r.kept.size()));
         if (!since || !recovered)
@@ -226,7 +231,8 @@ public:
             seen.recovered_events += offset - *since;
         } else {
             ++seen.not_recovered;
-            if (same_epoch && *since <= offset && offset - *since <= history_events_ / 2 && !r.may_be_short)
+            if (same_epoch && *since <= offset && offset - *since <= history_events_ / 2 && *since < offset &&
+                now_us() - emissions_[r.kept[*since]].at_us < 200'000'000)
                 l.broken(say("joined ", name, " since ", *since, " of ", offset, ": not recovered, though it is kept"));
         }
     }
@@ -262,17 +268,17 @@ public:
     {
         ++incarnation;
         offline_.clear();
-        for (auto& [name, r] : rooms_)
-            r = {};
     }
 
 private:
     struct room {
         std::map<std::uint32_t, bool> members{};  ///< by session; false: has asked to leave
         std::vector<std::uint32_t> kept{};        ///< emissions by offset, from 1
-        bool may_be_short = false;
     };
 
+    /// Rooms are those of one run of the server: what it had sent may arrive when the next one runs.
+    room& at(std::string const& name) { return rooms_[{incarnation, name}]; }
+    room& of_session(ledger const& l, std::string const& name) { return rooms_[{l.incarnation, name}]; }
     void owe(ledger& l, std::uint32_t n, ledger::due claim)
     {
         l.owe(n, claim);
@@ -353,7 +359,7 @@ private:
     std::vector<ledger*> receivers_{};
     std::string absent_{};  ///< the user whom the present emission did not find
     std::map<std::string, std::deque<std::uint32_t>> offline_{};
-    std::map<std::string, room> rooms_{};
+    std::map<std::pair<std::uint32_t, std::string>, room> rooms_{};
 };
 
 }  // namespace simulation

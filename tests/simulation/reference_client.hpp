@@ -33,6 +33,7 @@ struct surroundings {
     std::uint16_t port = 0;
     bool calm = false;                        ///< the faults are over: come back soon, and stay
     std::uint32_t next_request = 1;
+    std::size_t max_requests = 256;           ///< that the server remembers
     std::map<int, std::string> tickets{};     ///< by client: the name of its newest session, for thieves
     std::map<std::uint32_t, ledger*> plain_sessions{};  ///< by ticket
 
@@ -69,7 +70,8 @@ public:
         std::string data = say("\"type\":\"", want == wish::reply ? "query" : "ask", "\",\"data\":{\"n\":", n, ",\"want\":",
                                static_cast<std::uint32_t>(want));
         data += want == wish::reply ? "}" : say(",\"room\":\"", room, "\"}");
-        send({.id = next_id_++, .n = n, .body = std::move(data), .what = pending::matter::ask, .room = {}});
+        send({.id = next_id_++, .n = n, .body = std::move(data), .what = pending::matter::ask, .room = {},
+              .n_of_mine = ++requests_});
     }
     void join(std::string const& room)
     {
@@ -187,6 +189,8 @@ private:
         std::optional<std::uint64_t> since{};
         std::string epoch{};
         bool sent = false;
+        std::uint64_t n_of_mine = 0;          ///< of the requests of this client
+        std::uint32_t on_connection = 0;      ///< has been sent on this one
     };
     struct place {
         bool wanted = false, joined = false;
@@ -204,7 +208,7 @@ private:
                 gone(false);
             } else if (live_ && link_->reads() && now - heard_ > std::chrono::seconds(3)) {
                 link_->text(with_received("\"type\":\"$ping\""));
-            } else if (live_ && around_.calm && !unanswered_.empty() && now - asked_ > std::chrono::seconds(20)) {
+            } else if (live_ && around_.calm && !unanswered_.empty() && now - std::max(asked_, taken_) > std::chrono::seconds(20)) {
                 gone(false);  // the answer may be one of the events that a gap names
             }
             watch();
@@ -327,8 +331,7 @@ private:
                     unanswered_.insert(unanswered_.begin(), joining(room, p));
         }
         // In order: joins, what was not answered, then what is new.
-        for (pending& p : unanswered_)
-            transmit(p);
+        transmit_what_may_be();
     }
     void enter_plain()
     {
@@ -339,8 +342,7 @@ private:
         life_->client = index_;
         life_->plain = true;
         live_ = true;
-        for (pending& p : unanswered_)
-            transmit(p);
+        transmit_what_may_be();
     }
 
     // --- messages -----------------------------------------------------------------------------------------------------
@@ -363,6 +365,7 @@ private:
     }
     void event(std::string_view type, message const& m, std::string_view text)
     {
+        taken_ = around_.now();
         if (how_.reliable) {
             ++received_;
             note_ack();
@@ -442,6 +445,7 @@ private:
     {
         around_.rules.answered(at->n, how);
         unanswered_.erase(at);
+        transmit_what_may_be();
     }
     pending joining(std::string const& room, place const& p)
     {
@@ -463,8 +467,22 @@ private:
     {
         asked_ = around_.now();
         unanswered_.push_back(std::move(p));
-        if (live_ && !parting_)
-            transmit(unanswered_.back());
+        transmit_what_may_be();
+    }
+    /// In order; no more at a time than the server remembers, or one that is asked again might run again.
+    void transmit_what_may_be()
+    {
+        std::uint64_t oldest = 0;
+        for (pending& p : unanswered_) {
+            if (!live_ || parting_)
+                return;
+            if (p.what == pending::matter::ask && oldest == 0)
+                oldest = p.n_of_mine;
+            if (p.what == pending::matter::ask && p.n_of_mine >= oldest + around_.max_requests)
+                return;
+            if (std::exchange(p.on_connection, connection_) != connection_)
+                transmit(p);
+        }
     }
     void transmit(pending& p)
     {
@@ -525,11 +543,11 @@ private:
     // The session.
     std::string session_{}, epoch_{};
     std::uint64_t received_ = 0, acked_ = 0, every_ = 32;
-    std::chrono::milliseconds within_{500}, heard_{}, asked_{}, began_at_{};
+    std::chrono::milliseconds within_{500}, heard_{}, asked_{}, taken_{}, began_at_{};
     ledger* life_ = nullptr;
     std::map<std::string, place> rooms_{};
     std::deque<pending> unanswered_{};
-    std::uint64_t next_id_ = 1;
+    std::uint64_t next_id_ = 1, requests_ = 0;
 };
 
 }  // namespace simulation

@@ -167,7 +167,10 @@ private:
     {
         network.latency_max = d.one_of<std::chrono::nanoseconds>({500us, 20ms, 200ms});
         network.max_segment_bytes = d.one_of<std::size_t>({16384, 16384, 1400, 100, 7});
-        network.send_window_bytes = d.one_of<std::size_t>({262144, 65536, 4000, 300});
+        // What is in flight at a time: so little that writes block often, so much that a backlog leaves within minutes.
+        network.send_window_bytes = d.one_of<std::size_t>({262144, 65536, 16 * text_bytes + 4000, 4 * text_bytes + 300});
+        if (network.send_window_bytes < 16 * text_bytes + 4000)
+            network.latency_max = std::min<std::chrono::nanoseconds>(network.latency_max, 20ms);
         network.partial_write_probability = d.one_of({0.0, 0.1, 0.6});
         network.spurious_wakeup_probability = d.one_of({0.0, 0.1});
         network.cut_probability = d.one_of({0.0, 0.0, 0.001, 0.01});

@@ -52,6 +52,7 @@ public:
           rules_(plan.history, plan.history_events), around_{world_, rules_, dice(plan.seed ^ 0xA5A5)}, voice_(around_, plan)
     {
         rules_.now_us = [this] { return now_us(); };
+        around_.max_requests = plan.max_requests;
         violation::first().clear();
     }
     stage(stage const&) = delete;
@@ -78,6 +79,7 @@ public:
     [[nodiscard]] tallies& seen() { return rules_.seen; }
 
 private:
+    static constexpr std::uint64_t max_steps = 1'500'000;
     using isolation = typename Server::composition::isolation;
 
     [[nodiscard]] milliseconds now() const
@@ -269,7 +271,8 @@ private:
                 return true;
             if (!world_.step())
                 return false;
-            ++rules_.seen.steps;
+            if (++rules_.seen.steps == max_steps)
+                throw violation(say("no rest after ", max_steps, " steps; ", clients_.empty() ? "" : clients_.front().state()));
             check_first();
             if (++since_check_ >= 64) {
                 since_check_ = 0;
