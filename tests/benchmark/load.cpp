@@ -339,6 +339,7 @@ void run_reliable(settings const& s)
                 if (each.owes_since != 0 && now - each.owes_since >= within)
                     acknowledge(each);
         });
+    loop.say_goodbye();
 }
 
 void run_idle(settings const& s)

@@ -20,7 +20,12 @@ PROGRAMS = {
     'websocketpp': (HERE / 'peers/websocketpp_echo.cpp', 'c++17', ['-pthread']),
     'raw': (HERE / 'peers/raw_epoll.cpp', 'c++20', []),
     'load': (HERE / 'load.cpp', 'c++20', []),
+    'delivery': (HERE / 'peers/delivery_server.cpp', 'c++20', ['-I' + str(ROOT / 'include'), '-pthread', '-lzstd']),
+    'high_lane': (HERE / 'high_lane.cpp', 'c++20', ['-I' + str(ROOT / 'include'), '-pthread', '-lzstd']),
 }
+OWN = ['polycast', 'delivery', 'high_lane']  # made of the library
+# One application with two delivery policies.
+DELIVERIES = {'at_most_once': [], 'at_least_once': ['--at-least-once']}
 PEERS = ['bun', 'beast', 'websocketpp', 'ws', 'raw']
 
 # file that must be there: Debian package that brings it
@@ -102,7 +107,7 @@ def build(names):
         binary, stamp = OUT / name, OUT / (name + '.stamp')
         command = compile_command(name, RELEASE, binary)
         key = hashlib.sha256(repr(command).encode() + PROGRAMS[name][0].read_bytes())
-        key.update((library if name == 'polycast' else shared).digest())
+        key.update((library if name in OWN else shared).digest())
         if binary.exists() and stamp.exists() and stamp.read_text() == key.hexdigest():
             continue
         print('building', name, flush=True)
@@ -111,6 +116,8 @@ def build(names):
 
 
 def server_command(name, port, payload_bytes):
+    if name in DELIVERIES:
+        return [str(OUT / 'delivery'), '--port', str(port), *DELIVERIES[name]]
     if name == 'bun':
         command = [bun_program(), HERE / 'peers/bun_echo.js']
     elif name == 'ws':

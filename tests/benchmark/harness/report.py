@@ -1,5 +1,7 @@
 """Prints the tables and holds them against what is claimed."""
 
+from statistics import median
+
 from . import compile_cost
 from .rows import ROWS
 
@@ -11,6 +13,8 @@ CLAIMS = [
     ('cast16', 'bun', 1.2),
     ('cast16', 'beast', 1 / 3),
 ]
+RELIABLE = 1.25  # at_least_once<memory_log>, as a multiple of at_most_once
+HIGH_LANE = 2  # p99 beside a saturated batch lane, as a multiple of that without it
 IDLE_BYTES = 1500
 COMPILE_RATIO = 0.5
 
@@ -27,6 +31,9 @@ def print_rows(results, servers):
     print('\n' + ' ' * 24 + ''.join(f'{name:>14}' for name in servers))
     for key, measured in results.items():
         print(ROWS[key].title)
+        if ROWS[key].mode == 'reliable':
+            _print_deliveries(measured)
+            continue
         unit = 'bytes' if key == 'idle' else 'cpu_us'
 
         def cells(what, measured=measured):
@@ -53,6 +60,37 @@ def print_rows(results, servers):
                 print(f'\n{ROWS[key].title}, {name}: failed: {m["error"]}')
 
 
+def _print_deliveries(measured):
+    names = list(measured)
+    _line('', names)
+
+    def cells(what):
+        return [what(m) if 'error' not in m else 'failed' for m in measured.values()]
+    _line('server µs an event', cells(lambda m: _number(m['cpu_us']) + (' !' if m.get('disturbed') else '')))
+    _line('  lower quartile', cells(lambda m: _number(m['cpu_us_low'])))
+    _line('events a second', cells(lambda m: _number(m['per_second'])))
+    _line('spread of repeats', cells(lambda m: f'{100 * m["spread"]:.0f} %'))
+    if ratio := reliable_ratio(measured):
+        _line('at least / at most', ['', f'{ratio:.2f} x'])
+
+
+def reliable_ratio(measured):
+    """Of one repeat to the one beside it; the median of these is troubled less by a busy machine than that of either."""
+    pair = [measured.get(name, {}).get('samples') for name in ('at_least_once', 'at_most_once')]
+    if not all(pair):
+        return None
+    each = [[s['server_cpu_seconds'] / s['messages'] for s in samples] for samples in pair]
+    return median(a / b for a, b in zip(*each))
+
+
+def print_high_lane(measured):
+    print('\nhigh-lane latency, µs             median       p99')
+    for name in ('alone', 'saturated'):
+        print(f'  {name:<26}{measured[name]["median_us"]:>12,.0f}{measured[name]["p99_us"]:>10,.0f}')
+    print(f'  p99, {measured["rounds"]} rounds in turn: {measured["ratio"]:.2f} x '
+          f'({measured["batch_bytes_a_second"] / 1e6:,.0f} MB/s in the batch lane)')
+
+
 def print_compile(results):
     print(f'\n{"compile (g++ -c, one program)":<34}{"flags":<16}{"CPU s":>8}{"peak MiB":>10}{"binary KiB":>12}')
     for title, by_flags in results.items():
@@ -63,7 +101,7 @@ def print_compile(results):
                 print(f'{title:<34}{flags:<16}{cost["seconds"]:>8.2f}{cost["mib"]:>10.0f}{cost["kib"]:>12.0f}')
 
 
-def print_claims(results, compiled):
+def print_claims(results, compiled, high_lane):
     """Returns how many claims failed or could not be checked."""
     unmet = 0
 
@@ -84,6 +122,12 @@ def print_claims(results, compiled):
         own, other = of(key, 'polycast'), of(key, peer)
         claim(f'{ROWS[key].title}: at most {limit:.2f} x {peer}', own / other if own and other else None, limit,
               lambda ratio: f'{ratio:.2f} x')
+    for key in [key for key in results if ROWS[key].mode == 'reliable']:
+        claim(f'{ROWS[key].title}: at_least_once at most {RELIABLE} x at_most_once', reliable_ratio(results[key]), RELIABLE,
+              lambda ratio: f'{ratio:.2f} x')
+    if high_lane:
+        claim(f'high lane, p99 beside a saturated batch lane: at most {HIGH_LANE} x that without it', high_lane['ratio'],
+              HIGH_LANE, lambda ratio: f'{ratio:.2f} x')
     claim(f'idle connection: at most {IDLE_BYTES} B', of('idle', 'polycast', 'bytes'), IDLE_BYTES, lambda b: f'{b:.0f} B')
     own, other = (compiled.get(title, {}) for title in (compile_cost.DEFAULT_SERVER, compile_cost.ECHO['beast']))
     for flags in own.keys() | other.keys() or {'-O0'}:

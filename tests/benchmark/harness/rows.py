@@ -1,10 +1,10 @@
 """The workloads, and how one is measured on all servers side by side."""
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
-from .peers import Failure
+from .peers import DELIVERIES, Failure
 from .processes import Server, load
 
 
@@ -23,6 +23,8 @@ ROWS = {
     'echo16k': Row('echo 16 KiB, one in flight', 'echo', 16 * 1024),
     'cast1': Row('broadcast 100 B, 1 publish in flight', 'broadcast', 100),
     'cast16': Row('broadcast 100 B, 16 in flight', 'broadcast', 100, 16),
+    'reliable1': Row('reliable broadcast 100 B, 1 publish in flight', 'reliable', 100),
+    'reliable16': Row('reliable broadcast 100 B, 16 in flight', 'reliable', 100, 16),
     'idle': Row('idle connection, user memory', 'idle'),
 }
 
@@ -46,6 +48,8 @@ def measure(row, servers, pace, pinned, connections):
     """Returns {server: {cpu_us, per_second, …} or {'error': why}}, each number the median of the repeats."""
     if row.mode == 'idle':
         return {name: _guarded(lambda: _idle(name, pace, pinned, connections)) for name in servers}
+    if row.mode == 'reliable':
+        servers, pace = list(DELIVERIES), replace(pace, repeats=3 * pace.repeats, seconds=pace.seconds / 3)
     results = {}
     with contextlib.ExitStack() as running:
         started = {}
@@ -80,8 +84,10 @@ def _guarded(measurement):
 
 
 def _load(row, server, warm_up, seconds, pinned):
-    return load(server, [row.mode, '--bytes', row.bytes, '--in-flight', row.in_flight, '--seconds', seconds,
-                         '--warm-up', warm_up], pinned, timeout=warm_up + seconds + 40)
+    arguments = [row.mode, '--bytes', row.bytes, '--in-flight', row.in_flight, '--seconds', seconds, '--warm-up', warm_up]
+    if server.name == 'at_most_once':
+        arguments.append('--no-acks')  # nothing is kept for them
+    return load(server, arguments, pinned, timeout=warm_up + seconds + 40)
 
 
 def _summary(samples):
@@ -92,6 +98,7 @@ def _summary(samples):
     generator, server = share('generator_cpu_seconds'), share('server_cpu_seconds')
     return {
         'cpu_us': median(cpu),
+        'cpu_us_low': sorted(cpu)[len(cpu) // 4],
         'spread': (max(cpu) - min(cpu)) / median(cpu),
         'per_second': median(s['messages'] / s['seconds'] for s in samples),
         'generator_us': median(1e6 * s['generator_cpu_seconds'] / s['messages'] for s in samples),

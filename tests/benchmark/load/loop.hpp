@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <cstdint>
 #include <deque>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdexcept>
@@ -87,6 +88,21 @@ public:
             else
                 shake_hands(each, bytes);
         }
+    }
+
+    /// Closes every connection as WebSocket has it (1000), so that a server that keeps sessions keeps none of these.
+    void say_goodbye()
+    {
+        auto const goodbye = make_client_frame(opcode::close, "\x03\xe8");
+        timeval const patience{2, 0};
+        for (auto& each : connections) {
+            static_cast<void>(::send(each.fd, goodbye.data(), goodbye.size(), MSG_NOSIGNAL));
+            ::fcntl(each.fd, F_SETFL, 0);
+            setsockopt(each.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        }
+        for (auto& each : connections)
+            while (::recv(each.fd, buffer_.data(), buffer_.size(), 0) > 0) {
+            }
     }
 
     /// Tells epoll whether `each` waits for room in its socket.

@@ -1,5 +1,5 @@
 // What reliable delivery costs: one application, with a session's events kept until they are acknowledged, or not.
-//   delivery_server --port N [--at-least-once]
+//   delivery_server --port N [--at-least-once [--ack-every 32]]
 // A client may join the room `all`; a `publish` goes to everybody in it, as `news`.
 #include <polycast/delivery/at_least_once.hpp>
 #include <polycast/event/describe.hpp>
@@ -44,6 +44,8 @@ int main(int argc, char** argv)
     for (int i = 1; i < argc; ++i)
         if (std::strcmp(argv[i], "--port") == 0 && i + 1 < argc)
             options.port = static_cast<std::uint16_t>(std::atoi(argv[++i]));
+        else if (std::strcmp(argv[i], "--ack-every") == 0 && i + 1 < argc)
+            options.delivery.ack_every = static_cast<std::uint32_t>(std::atoi(argv[++i]));
         else if (std::strcmp(argv[i], "--at-least-once") == 0)
             keeps = true;
     try {
