@@ -23,6 +23,7 @@
 // SOFTWARE.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <asio/basic_socket_acceptor.hpp>
 #include <asio/basic_stream_socket.hpp>
@@ -43,10 +44,15 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
+#include <exception>
 #include <fcntl.h>
 #include <forward_list>
+#include <functional>
 #include <iterator>
 #include <limits>
+#include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -62,12 +68,14 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <system_error>
+#include <thread>
 #include <tuple>
 #include <type_traits>
 #include <unistd.h>
 #include <unordered_map>
 #include <utility>
 #include <vector>
+#include <version>
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -538,16 +546,22 @@ template <class P>
 concept says_whether_it_resumes = requires {
     { P::resumes } -> std::convertible_to<bool>;
 };
+template <class P>
+concept has_a_log = requires {
+    { P::log::durable } -> std::convertible_to<bool>;
+};
 
 /// Decides what is kept of a session after its connection has gone.
 ///
-/// | Expression   | Type   | Meaning                                                        |
-/// |--------------|--------|----------------------------------------------------------------|
-/// | `P::resumes` | `bool` | true: events are counted, logged and replayed after a drop     |
+/// | Expression        | Type   | Meaning                                                                                |
+/// |-------------------|--------|----------------------------------------------------------------------------------------|
+/// | `P::resumes`      | `bool` | true: a session outlives its connection; its events are counted, logged and replayed   |
+/// | `P::log::durable` | `bool` | where it resumes: true if the log outlives the process (`sqlite_log`)                  |
 ///
-/// Models: `at_most_once` (default, null).
+/// Models: `at_most_once` (default, null), `at_least_once<Log>`.
 template <class P>
-concept delivery_policy = policy_on<P, delivery_axis> && says_whether_it_resumes<P>;
+concept delivery_policy =
+    policy_on<P, delivery_axis> && says_whether_it_resumes<P> && (!P::resumes || has_a_log<P>);
 
 }  // namespace polycast::inline v0
 
@@ -747,7 +761,10 @@ enum class metric : std::uint8_t {
     writes,            ///< write calls to transports
     encodes,           ///< events serialised, each once however many receive it
     compressions,      ///< payloads compressed, likewise
-    dropped,           ///< frames refused because a session's outbox was at its cap
+    published,         ///< events published to sessions: the sum of the next three, and of what is pending
+    delivered,         ///< of these: acknowledged; for sessions that do not count, begun to be written
+    coalesced,         ///< of these: became part of a later one
+    dropped,           ///< of these: lost at a cap or with their session; and other frames refused at a cap
     gone,              ///< posted emissions whose receiver had left
     emissions_posted,  ///< emissions accepted into a mailbox
     emissions_taken,   ///< of these, fanned out by a shard
@@ -755,13 +772,25 @@ enum class metric : std::uint8_t {
     stale,             ///< sessions closed for silence
     handler_errors,    ///< exceptions that left the application's handlers
     bad_messages,      ///< events that did not decode
+    away,              ///< sessions that lost their connection and were kept
+    resumed,           ///< sessions that a connection has resumed
+    expired,           ///< sessions that nobody resumed in time
+    replayed,          ///< events sent again to a connection that resumed
+    gaps,              ///< `$gap` sent
+    repeated,          ///< requests that came again, and were not run again
+    offline,           ///< events kept for users without a session
+    retries,           ///< emissions tried again by `emit(event, retry_options)`
+    log_failures,      ///< commits of a durable log that failed
 };
 inline constexpr std::string_view metric_names[] = {
     "opened",        "closed",  "refused", "messages_in", "bytes_in",         "messages_out",
-    "bytes_out",     "writes",  "encodes", "compressions", "dropped",         "gone",
-    "emissions_posted", "emissions_taken", "pings", "stale", "handler_errors", "bad_messages"};
+    "bytes_out",     "writes",  "encodes", "compressions", "published",       "delivered",
+    "coalesced",     "dropped", "gone",    "emissions_posted", "emissions_taken", "pings",
+    "stale",         "handler_errors", "bad_messages", "away", "resumed",     "expired",
+    "replayed",      "gaps",    "repeated", "offline",     "retries",
+    "log_failures"};
 inline constexpr std::size_t metric_count = std::size(metric_names);
-static_assert(metric_count == static_cast<std::size_t>(metric::bad_messages) + 1);
+static_assert(metric_count == static_cast<std::size_t>(metric::log_failures) + 1);
 
 template <class P>
 concept counts_on_one_thread = requires(P& p, metric m, std::uint64_t n) {
@@ -1021,6 +1050,7 @@ struct envelope_head {
     std::uint64_t offset = 0;  ///< 0: the room keeps no history
     std::optional<std::chrono::system_clock::time_point> timestamp{};
     std::string_view id_json{};  ///< JSON text, as `envelope::id`
+    bool recovered = false;      ///< the event waited for a connection: `"recovered":true`
 };
 
 }  // namespace polycast::inline v0
@@ -1297,7 +1327,11 @@ namespace polycast::inline v0 {
 /// | `static constexpr std::string_view name = "…";`                              | name on the wire                 |
 /// | `static constexpr std::pair<std::string_view, std::string_view> renamed[] =` | field → key on the wire          |
 /// | `static constexpr polycast::lane lane = polycast::lane::high;`               | default `lane::normal`           |
-/// | `static constexpr bool critical = true;`                                     | never dropped; default false     |
+/// | `static constexpr bool critical = true;`                                     | never dropped; a barrier         |
+/// | `static constexpr bool barrier = true;`                                      | never overtaken within a run     |
+/// | `static constexpr polycast::coalesce coalesce = polycast::coalesce::append;` | see event/coalesce.hpp           |
+/// | `static constexpr std::string_view appended = "…";`                          | field: the text, for `append`    |
+/// | `static constexpr std::string_view keyed_by[] =`                             | fields that coalescing compares  |
 /// | `static constexpr bool control = true;`                                      | fields beside `type`, for WIRE   |
 ///
 /// `name` and `renamed` may be given for nested aggregates too.
@@ -1490,6 +1524,11 @@ inline constexpr lane event_lane = [] {
 /// Whether `T` may never be dropped, coalesced or overtaken.
 template <class T>
 inline constexpr bool event_critical = requires { requires event_traits<T>::critical; };
+
+/// Whether `T` is never coalesced away and never overtaken within a run: nothing that was emitted before it is merged into
+/// something behind it.
+template <class T>
+inline constexpr bool event_barrier = event_critical<T> || requires { requires event_traits<T>::barrier; };
 
 /// Whether `T` is a message of the protocol: its fields stand beside `type`.
 template <class T>
@@ -3152,6 +3191,173 @@ private:
 
 }  // namespace polycast::inline v0::detail
 
+// ---- polycast/event/coalesce.hpp ----
+
+namespace polycast::inline v0 {
+
+/// How events that wait for one receiver become fewer. Only events of one subject do: one type, one room, one key.
+enum class coalesce : std::uint8_t {
+    none,    ///< each event is sent
+    append,  ///< the text of the newer is put behind the text of the older; all else is the newer's
+    latest,  ///< the newer replaces the older
+};
+
+/// Where a value stands in encoded bytes, counted from the first byte of its event.
+struct encoded_span {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+};
+
+namespace detail {
+
+/// Stands for a field that is not there.
+inline constexpr std::size_t no_field = static_cast<std::size_t>(-1);
+
+/// The place of the field that the program calls `name`, in order of declaration.
+template <class T>
+consteval std::size_t declared_field(std::string_view name)
+{
+    constexpr auto names = declared_names<T>(std::make_index_sequence<field_count<T>>{});
+    for (std::size_t i = 0; i < names.size(); ++i)
+        if (names[i] == name)
+            return i;
+    return no_field;
+}
+
+template <class T>
+concept says_how_it_coalesces = requires { event_traits<T>::coalesce; };
+template <class T>
+concept says_what_is_appended = requires { event_traits<T>::appended; };
+template <class T>
+concept says_its_key = requires { event_traits<T>::keyed_by; };
+
+template <class T>
+consteval coalesce how_it_coalesces()
+{
+    if constexpr (says_how_it_coalesces<T>)
+        return event_traits<T>::coalesce;
+    else
+        return coalesce::none;
+}
+
+template <class T>
+consteval std::size_t appended_field()
+{
+    if constexpr (says_what_is_appended<T>)
+        return declared_field<T>(event_traits<T>::appended);
+    else
+        return no_field;
+}
+
+template <class Field>
+concept text_to_append = std::convertible_to<Field const&, std::string_view> &&
+                         requires(Field& f, char const* bytes, std::size_t count) { f.assign(bytes, count); };
+
+/// Which fields are text, as a type: it is asked without an object.
+struct ask_for_text {
+    template <class... Fields>
+    auto operator()(Fields const&...) const -> std::integer_sequence<bool, text_to_append<std::remove_cv_t<Fields>>...>;
+};
+template <bool... Text>
+consteval bool is_text(std::integer_sequence<bool, Text...>, std::size_t field)
+{
+    bool const text[] = {Text..., false};
+    return field < sizeof...(Text) && text[field];
+}
+template <class T>
+inline constexpr bool appends_text =
+    is_text(decltype(with_fields(std::declval<T const&>(), ask_for_text{})){}, appended_field<T>());
+
+template <class T>
+consteval bool keys_are_fields()
+{
+    if constexpr (says_its_key<T>)
+        for (std::string_view const name : event_traits<T>::keyed_by)
+            if (declared_field<T>(name) == no_field)
+                return false;
+    return true;
+}
+
+/// Whether field `index` is part of the key: what two events of one subject have in common.
+template <class T>
+consteval bool in_key(std::size_t index)
+{
+    if constexpr (says_its_key<T>) {
+        for (std::string_view const name : event_traits<T>::keyed_by)
+            if (declared_field<T>(name) == index)
+                return true;
+        return false;
+    } else {
+        return how_it_coalesces<T>() == coalesce::append && index != appended_field<T>();
+    }
+}
+
+template <class T>
+struct checked_coalescing {
+    static constexpr coalesce how = how_it_coalesces<T>();
+
+    static_assert(how == coalesce::none || !event_critical<T>,
+                  "polycast: a critical event is never coalesced: take `critical` or `coalesce` out of event_traits<T>.");
+    static_assert(how == coalesce::none || !event_barrier<T>,
+                  "polycast: a barrier is never coalesced: take `barrier` or `coalesce` out of event_traits<T>.");
+    static_assert(how != coalesce::append || says_what_is_appended<T>,
+                  "polycast: coalesce::append needs to know the text: give event_traits<T>::appended, a field's name.");
+    static_assert(how == coalesce::append || !says_what_is_appended<T>,
+                  "polycast: event_traits<T>::appended is for coalesce::append only.");
+    static_assert(how != coalesce::none || !says_its_key<T>,
+                  "polycast: event_traits<T>::keyed_by is for an event that coalesces: give event_traits<T>::coalesce.");
+    static_assert(!says_what_is_appended<T> || appended_field<T>() != no_field,
+                  "polycast: event_traits<T>::appended names a field that T does not have.");
+    static_assert(!says_what_is_appended<T> || appended_field<T>() == no_field || appends_text<T>,
+                  "polycast: event_traits<T>::appended names a field that is no std::string: only text is appended.");
+    static_assert(keys_are_fields<T>(), "polycast: event_traits<T>::keyed_by names a field that T does not have.");
+    static_assert(!says_what_is_appended<T> || !says_its_key<T> || !in_key<T>(appended_field<T>()),
+                  "polycast: event_traits<T>::keyed_by names the appended text, which is never twice the same.");
+};
+
+template <class T, std::size_t I>
+inline constexpr bool is_key = in_key<T>(I);
+/// Whether field `I` of `T` is the text that is appended.
+template <class T, std::size_t I>
+inline constexpr bool is_appended = how_it_coalesces<T>() == coalesce::append && I == appended_field<T>();
+
+/// The text of `event` that is appended.
+template <class T>
+[[nodiscard]] void const* appended_text(T const& event) noexcept
+{
+    return with_fields(event, [](auto const&... fields) {
+        void const* const addresses[] = {&fields...};
+        return addresses[appended_field<T>()];
+    });
+}
+
+}  // namespace detail
+
+/// How `T` coalesces.
+template <class T>
+inline constexpr coalesce event_coalesce = detail::checked_coalescing<T>::how;
+
+/// The field of `T` that `coalesce::append` appends to, as the program calls it; else empty.
+template <class T>
+inline constexpr std::string_view event_appended = [] {
+    static_cast<void>(detail::checked_coalescing<T>::how);
+    if constexpr (detail::says_what_is_appended<T>)
+        return std::string_view(event_traits<T>::appended);
+    else
+        return std::string_view();
+}();
+
+/// Whether the field that the program calls `name` is part of `T`'s key. Without `keyed_by` these are all fields but
+/// the text for `append`, and none for `latest`: there is one value of the type and room.
+template <class T>
+[[nodiscard]] consteval bool event_keyed_by(std::string_view name)
+{
+    static_cast<void>(detail::checked_coalescing<T>::how);
+    return detail::in_key<T>(detail::declared_field<T>(name));
+}
+
+}  // namespace polycast::inline v0
+
 // ---- polycast/serializer/json_write.hpp ----
 
 namespace polycast::inline v0::detail {
@@ -3161,6 +3367,9 @@ namespace polycast::inline v0::detail {
 struct json_writer {
     byte_buffer& out;
     serializer_error error{};
+    /// The text whose place in `out` is asked for: a field of the event itself, none of an aggregate inside it.
+    void const* sought = nullptr;
+    encoded_span found{};
 
     void fail(serializer_error e) noexcept
     {
@@ -3197,7 +3406,11 @@ struct json_writer {
             write(*value);
         } else {
             out.append(key_text<T, I>.data(), key_text<T, I>.size());
+            [[maybe_unused]] std::size_t const begin = out.size();
             write(value);
+            if constexpr (is_appended<T, I>)
+                if (sought == &value)
+                    found = {begin, out.size()};
         }
     }
 
@@ -3483,8 +3696,10 @@ struct json {
 
     /// Appends one event. Errors: `not_a_number`, `unknown_enumerator`, `out_of_range` (a time before year 0 or after
     /// 9999), `invalid_utf8` (in a `raw_json`); `out` is then as it was. Any thread; allocates only for `out`'s growth.
+    /// `appended` is told where the text stands that `coalesce::append` appends, quotes included.
     template <class E>
-    static std::error_code encode(detail::byte_buffer& out, envelope_head const& head, E const& event)
+    static std::error_code encode(detail::byte_buffer& out, envelope_head const& head, E const& event,
+                                  [[maybe_unused]] encoded_span* appended = nullptr)
     {
         static_assert(polycast::event<E>, "polycast: only an aggregate can be emitted: a struct of public fields, "
                                           "without a base class or a constructor.");
@@ -3492,6 +3707,8 @@ struct json {
         std::size_t const before = out.size();
         out.append(opening.data(), opening.size());
         detail::json_writer writer{out};
+        if constexpr (event_coalesce<E> == coalesce::append)
+            writer.sought = detail::appended_text(event);
         if constexpr (!event_control<E>) {
             if (!head.room.empty()) {
                 out.append(",\"room\":", 8);
@@ -3505,6 +3722,8 @@ struct json {
                 out.append(",\"timestamp\":", 13);
                 writer.write(*head.timestamp);
             }
+            if (head.recovered)
+                out.append(",\"recovered\":true", 17);
         }
         if (!head.id_json.empty()) {
             out.append(",\"id\":", 6);
@@ -3517,10 +3736,23 @@ struct json {
             writer.write(event);
         }
         out.push_back('}');
-        if (writer.error == serializer_error{})
+        if (writer.error == serializer_error{}) {
+            if constexpr (event_coalesce<E> == coalesce::append)
+                if (appended != nullptr)
+                    *appended = {writer.found.begin - before, writer.found.end - before};
             return {};
+        }
         out.truncate(before);
         return writer.error;
+    }
+
+    /// Appends the string of two strings that `encode` wrote: escaped text concatenates, as each is UTF-8 for itself.
+    static void join_texts(detail::byte_buffer& out, std::string_view older, std::string_view newer)
+    {
+        older.remove_suffix(1);
+        newer.remove_prefix(1);
+        out.append(older);
+        out.append(newer);
     }
 
     /// Calls the visitor for each object of the payload, in order (see `serializer_policy`). Strings are unescaped in
@@ -5489,13 +5721,13 @@ struct client_options {
     backoff_options backoff{};
     bool reconnect = true;
     unsigned max_attempts = 0;  ///< failed attempts in a row until the client stops; 0: no limit
-    std::chrono::milliseconds connect_timeout = std::chrono::seconds{10};  ///< until the upgrade is answered
-    std::chrono::milliseconds close_timeout = std::chrono::seconds{5};     ///< for the server to end the connection
+    std::chrono::milliseconds connect_timeout = std::chrono::seconds{10};  ///< until the upgrade is answered, and `$hello` said
+    std::chrono::milliseconds close_timeout = std::chrono::seconds{5};     ///< for the server to end the connection; before, for answers
     client_heartbeat heartbeat{};
     compression::options compression{};                ///< the numbers of the compression policy
     std::size_t max_message_bytes = 64 * 1024 * 1024;  ///< received, also when decompressed; a longer one: 1009
     std::size_t max_dictionary_bytes = 1024 * 1024;    ///< that a server may have this client fetch
-    std::size_t max_queued_bytes = 1024 * 1024;        ///< to be sent, a few bytes a message included; never more
+    std::size_t max_queued_bytes = 1024 * 1024;        ///< unsent or unanswered, with a few bytes a message; never more
     std::size_t max_queued_messages = 1000;            ///< while there is no connection
     std::size_t read_buffer_bytes = 64 * 1024;
 };
@@ -5633,6 +5865,14 @@ concept has_connector = requires(typename T::connector& c, endpoint const& to) {
 };
 
 template <class T>
+concept moves_between_loops = requires(typename T::stream& s, typename T::loop& l) {
+    { s.can_leave() } -> std::same_as<bool>;
+    { s.leave() } -> std::same_as<typename T::transit>;
+    requires std::constructible_from<typename T::stream, typename T::loop&>;
+    requires std::constructible_from<typename T::stream, typename T::loop&, typename T::transit&&>;
+};
+
+template <class T>
 concept says_whether_it_is_secure = requires { requires std::same_as<decltype(T::secure), bool const>; };
 template <class T>
 concept secures_what_it_promises = !T::secure || requires(typename T::stream& s, std::string_view server_name) {
@@ -5663,6 +5903,9 @@ concept secures_what_it_promises = !T::secure || requires(typename T::stream& s,
 /// | `stream.shutdown_send()`       | the peer reads end of stream after what was written                              |
 /// | `stream.secure(name)`          | client, once, where `T::secure`: encrypts from here on, to a server proven `name` |
 /// | `stream.peer_certificate_subject()` | where `T::secure`: whom the peer has proven to be, or empty                  |
+/// | `stream.leave()`               | where nothing waits and `stream.can_leave()`: a `T::transit`, of no loop         |
+/// | `stream(loop, transit)`        | takes it up on another loop, on its thread                                       |
+/// | `stream(loop)`                 | a closed one                                                                     |
 /// | `stream.close()`               | ends both ways; pending waits complete with an error; may be repeated            |
 /// | `timer.start(d, h)`            | `h()` after `d`; starting again or `cancel()` forgets the earlier `h`             |
 /// | `notifier.notify()`            | from any thread: `h()` of `notifier.wait(h)` runs on the loop; calls may merge    |
@@ -5682,7 +5925,7 @@ concept transport_policy =
     policy_on<T, transport_axis> && std::copy_constructible<T> && transport::tells_calendar_time<T> &&
     transport::stream<typename T::stream> && transport::says_whether_it_is_secure<T> && transport::secures_what_it_promises<T> &&
     transport::runs_handlers<typename T::loop> && transport::tells_time_and_chance<typename T::loop> &&
-    transport::has_timer<T> && transport::has_notifier<T> && transport::has_acceptor<T> && transport::has_connector<T>;
+    transport::moves_between_loops<T> && transport::has_timer<T> && transport::has_notifier<T> && transport::has_acceptor<T> && transport::has_connector<T>;
 
 namespace transport {
 /// True for a transport whose addresses are paths of Unix sockets.
@@ -6172,6 +6415,11 @@ struct identity {
 /// | `on(auto& session, message const&)`           | raw serializer: for each message                                 |
 /// | `opened(auto& session)`                       | once, before the first message                                   |
 /// | `closed(auto& session, close_info const&)`    | once for each `opened`; the session takes no more events         |
+/// | `away(auto& session, close_info const&)`      | `at_least_once`: the connection is gone, the session is not      |
+/// | `resumed(auto& session)`                      | `at_least_once`: another connection has resumed it               |
+/// | `expired(auto& session, tally const&)`        | `at_least_once`: nobody did in time; once, before `closed`       |
+/// | `dropped(auto& session, drop const&)`         | events were lost at a cap; at the end of the turn                |
+/// | `log_failed(std::error_code)`                 | the durable log did not take what it was given: it is tried again |
 /// | `identify(request const&)` → `identity`       | before `opened`; without it nobody has a user. With              |
 /// |                                               | `, std::string_view peer_name` too: what a TLS client's          |
 /// |                                               | certificate proves it to be, or nothing (`session::peer_name`)   |
@@ -6182,6 +6430,17 @@ concept has_opened = requires(App& app, Session& s) { app.opened(s); };
 
 template <class App, class Session>
 concept has_closed = requires(App& app, Session& s, struct close_info const& info) { app.closed(s, info); };
+
+template <class App, class Session>
+concept has_away = requires(App& app, Session& s, struct close_info const& info) { app.away(s, info); };
+template <class App, class Session>
+concept has_resumed = requires(App& app, Session& s) { app.resumed(s); };
+template <class App, class Session>
+concept has_expired = requires(App& app, Session& s, struct tally const& t) { app.expired(s, t); };
+template <class App, class Session>
+concept has_dropped = requires(App& app, Session& s, struct drop const& d) { app.dropped(s, d); };
+template <class App>
+concept has_log_failed = requires(App& app, std::error_code ec) { app.log_failed(ec); };
 
 template <class App>
 concept has_identify = requires(App& app, request const& r) {
@@ -6269,6 +6528,24 @@ public:
     {
         return link_->emit(event);
     }
+    /// Sends an event and returns its id, with which `answered` is told the answer; 0: it was refused.
+    template <event Event>
+        requires Link::reliable
+    std::uint64_t request(Event const& event)
+    {
+        return link_->request(event);
+    }
+    /// As `client::join` and `client::leave`.
+    outcome join(std::string_view room)
+        requires Link::reliable
+    {
+        return link_->ask(room, true);
+    }
+    outcome leave(std::string_view room)
+        requires Link::reliable
+    {
+        return link_->ask(room, false);
+    }
     /// Sends a message as it is, outside of events.
     outcome send(std::string_view payload, opcode op = opcode::text) { return link_->send(payload, op); }
     /// Sends what is queued, then closes. The client connects again if `invites_reconnect(code)`, else it stops.
@@ -6296,8 +6573,45 @@ private:
 /// | `opened(auto& session)`                             | connected, before the first message                        |
 /// | `closed(auto& session, close_info const&)`          | once for each `opened`                                     |
 /// | `failed(std::error_code, unsigned n, milliseconds)` | `n`th attempt in a row failed; the delay to the next or 0  |
+///
+/// And where the delivery policy resumes (`opened` is then called after `$hello`; what ends before that has `failed`):
+///
+/// | Member                                               | Called                                                    |
+/// |------------------------------------------------------|-----------------------------------------------------------|
+/// | `resumed(auto& session)`                             | after `opened`: no event was lost, none comes twice       |
+/// | `gap(auto& session, std::uint64_t from, to,`         | the server has dropped these events of the session        |
+/// | `    std::string_view reason)`                       |                                                           |
+/// | `joined(auto& session, std::string_view room,`       | a room was joined; after a drop perhaps once more. True:  |
+/// | `    std::optional<bool> recovered)`                 | what came since follows; false: it is lost                |
+/// | `join_refused(auto& session, std::string_view room,` | with `$error`; the room is not asked for again            |
+/// | `    envelope const&)`                               |                                                           |
+/// | `answered(auto& session, std::uint64_t id,`          | once for each `request`: `$ok`, `$error`, or an event,    |
+/// | `    envelope const&)`                               | which was handed to its `on` before                       |
 template <class App, class Session>
 concept has_on_control = requires(App& app, Session& s, envelope const& e) { app.on_control(s, e); };
+
+template <class App, class Session>
+concept has_client_resumed = requires(App& app, Session& s) { app.resumed(s); };
+
+template <class App, class Session>
+concept has_client_gap = requires(App& app, Session& s, std::uint64_t at, std::string_view reason) {
+    app.gap(s, at, at, reason);
+};
+
+template <class App, class Session>
+concept has_client_joined = requires(App& app, Session& s, std::string_view room, std::optional<bool> recovered) {
+    app.joined(s, room, recovered);
+};
+
+template <class App, class Session>
+concept has_client_join_refused = requires(App& app, Session& s, std::string_view room, envelope const& said) {
+    app.join_refused(s, room, said);
+};
+
+template <class App, class Session>
+concept has_client_answered = requires(App& app, Session& s, std::uint64_t id, envelope const& said) {
+    app.answered(s, id, said);
+};
 
 template <class App>
 concept has_failed = requires(App& app, std::error_code ec, unsigned attempt, std::chrono::milliseconds next) {
@@ -6387,6 +6701,458 @@ private:
 };
 
 }  // namespace polycast::inline v0::detail
+
+// ---- polycast/detail/ring.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// First in, first out, side by side in memory that is used again and again. An empty one of modest size keeps its memory,
+/// a large one gives it back; a fresh one has none.
+template <class T>
+class ring {
+public:
+    ring() = default;
+    ring(ring const&) = delete;
+
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /// The `i`th from the front.
+    [[nodiscard]] T& operator[](std::size_t i) noexcept { return at_[(first_ + i) & (capacity_ - 1)]; }
+    [[nodiscard]] T const& operator[](std::size_t i) const noexcept { return at_[(first_ + i) & (capacity_ - 1)]; }
+    [[nodiscard]] T& front() noexcept { return (*this)[0]; }
+    [[nodiscard]] T const& front() const noexcept { return (*this)[0]; }
+    [[nodiscard]] T& back() noexcept { return (*this)[size_ - 1]; }
+    [[nodiscard]] T const& back() const noexcept { return (*this)[size_ - 1]; }
+
+    /// The next `push_back` needs no memory.
+    void reserve_one()
+    {
+        if (size_ == capacity_)
+            grow();
+    }
+    void push_back(T value)
+    {
+        reserve_one();
+        (*this)[size_] = std::move(value);
+        ++size_;
+    }
+    void pop_front() noexcept
+    {
+        front() = T();
+        first_ = (first_ + 1) & (capacity_ - 1);
+        if (--size_ == 0 && capacity_ > kept_capacity) {
+            at_.reset();
+            capacity_ = first_ = 0;
+        }
+    }
+
+private:
+    static constexpr std::size_t first_capacity = 8;
+    static constexpr std::size_t kept_capacity = 64;
+
+    void grow()
+    {
+        std::size_t const larger = capacity_ == 0 ? first_capacity : 2 * capacity_;
+        auto to = std::make_unique<T[]>(larger);
+        for (std::size_t i = 0; i < size_; ++i)
+            to[i] = std::move((*this)[i]);
+        at_ = std::move(to);
+        capacity_ = larger;
+        first_ = 0;
+    }
+
+    std::unique_ptr<T[]> at_;
+    std::size_t capacity_ = 0;  ///< a power of two, or 0
+    std::size_t first_ = 0;
+    std::size_t size_ = 0;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/detail/string_map.hpp ----
+
+namespace polycast::inline v0::detail {
+
+struct string_hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view s) const noexcept { return std::hash<std::string_view>{}(s); }
+};
+struct string_equal {
+    using is_transparent = void;
+    bool operator()(std::string_view a, std::string_view b) const noexcept { return a == b; }
+};
+
+/// A hash map by text that is looked up by view, without making a string.
+template <class T>
+using string_map = std::unordered_map<std::string, T, string_hash, string_equal>;
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/detail/intrusive_ptr.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// Owns one reference of a `T` that counts its own: `t->acquire()`, `t->release()`.
+template <class T>
+class intrusive_ptr {
+public:
+    intrusive_ptr() = default;
+    /// Takes over a reference that is already counted.
+    static intrusive_ptr adopt(T* counted) noexcept
+    {
+        intrusive_ptr p;
+        p.t_ = counted;
+        return p;
+    }
+    intrusive_ptr(intrusive_ptr const& other) noexcept : t_(other.t_)
+    {
+        if (t_)
+            t_->acquire();
+    }
+    intrusive_ptr(intrusive_ptr&& other) noexcept : t_(std::exchange(other.t_, nullptr)) {}
+    // Not one operator that takes its argument by value: in a template, clang 14 never destroys the argument of `p = {}`.
+    intrusive_ptr& operator=(intrusive_ptr const& other) noexcept { return *this = intrusive_ptr(other); }
+    intrusive_ptr& operator=(intrusive_ptr&& other) noexcept
+    {
+        intrusive_ptr taken(std::move(other));
+        std::swap(t_, taken.t_);
+        return *this;
+    }
+    ~intrusive_ptr()
+    {
+        if (t_)
+            t_->release();
+    }
+    [[nodiscard]] T* get() const noexcept { return t_; }
+    T& operator*() const noexcept { return *t_; }
+    T* operator->() const noexcept { return t_; }
+    explicit operator bool() const noexcept { return t_ != nullptr; }
+
+private:
+    T* t_ = nullptr;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/outbox/shared_frame.hpp ----
+
+namespace polycast::inline v0 {
+
+class shared_frame;
+using frame_ref = detail::intrusive_ptr<shared_frame>;
+
+/// One WebSocket frame as it goes on the wire, header and payload in one allocation: written once, then immutable and
+/// shared by every outbox that holds a reference. Nothing of one receiver is inside. Any thread may hold and drop one.
+/// A frame that coalesces has a trailer in the same allocation, behind what goes on the wire (`coalescing.hpp`).
+class shared_frame {
+public:
+    /// A whole message (FIN set), unmasked as a server sends it. Allocates once, copies `payload` once. `rsv1` marks a
+    /// payload that permessage-deflate compressed (RFC 7692 §6).
+    [[nodiscard]] static frame_ref message(opcode op, std::string_view payload, bool rsv1 = false)
+    {
+        return frame_ref::adopt(make_message(op, payload, rsv1, 0));
+    }
+    /// A message that coalesces: `trailer` says with what, and is not empty.
+    [[nodiscard]] static frame_ref coalescing(opcode op, std::string_view payload, std::string_view trailer)
+    {
+        shared_frame* const f = make_message(op, payload, false, trailer.size());
+        std::memcpy(f->bytes() + f->size_, trailer.data(), trailer.size());
+        f->flags_ = coalesces_flag;
+        return frame_ref::adopt(f);
+    }
+    /// Bytes that already are what goes on the wire: the rest of a frame, an HTTP response.
+    [[nodiscard]] static frame_ref verbatim(std::span<char const> head, std::span<char const> tail = {})
+    {
+        shared_frame* const f = make(head.size() + tail.size());
+        if (!head.empty())
+            std::memcpy(f->bytes(), head.data(), head.size());
+        if (!tail.empty())
+            std::memcpy(f->bytes() + head.size(), tail.data(), tail.size());
+        return frame_ref::adopt(f);
+    }
+
+    [[nodiscard]] std::span<char const> wire() const noexcept { return {bytes(), size_}; }
+    [[nodiscard]] std::string_view payload() const noexcept
+    {
+        return {bytes() + header_bytes_, size_ - header_bytes_};
+    }
+    [[nodiscard]] std::size_t wire_bytes() const noexcept { return size_; }
+    [[nodiscard]] opcode op() const noexcept { return op_; }
+    /// True for an event whose payload may share a frame with others, a separator between them.
+    [[nodiscard]] bool joinable() const noexcept { return (flags_ & joinable_flag) != 0; }
+    /// True for an event that may be merged with others of its subject.
+    [[nodiscard]] bool coalesces() const noexcept { return (flags_ & coalesces_flag) != 0; }
+    /// Where the trailer of a frame that coalesces begins. Not aligned.
+    [[nodiscard]] char const* trailer() const noexcept { return bytes() + size_; }
+    /// Which form of the compression policy the payload has; 0 is what the serializer wrote.
+    [[nodiscard]] std::uint8_t form() const noexcept { return form_; }
+
+    /// Before the frame is shared.
+    void mark_joinable() noexcept { flags_ |= joinable_flag; }
+    /// Before the frame is shared.
+    void set_form(std::uint8_t form) noexcept { form_ = form; }
+
+    void acquire() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+    void release() noexcept
+    {
+        // The last owner needs no locked instruction: nobody else can be counting.
+        if (references_.load(std::memory_order_acquire) == 1 ||
+            references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+            this->~shared_frame();
+            std::free(this);
+        }
+    }
+
+private:
+    explicit shared_frame(std::size_t size) noexcept : size_(size) {}
+    static shared_frame* make_message(opcode op, std::string_view payload, bool rsv1, std::size_t trailer_bytes)
+    {
+        auto const header = encoded_header_bytes(payload.size(), false);
+        shared_frame* const f = make(header + payload.size(), trailer_bytes);
+        encode_header(f->bytes(), {.op = op, .rsv1 = rsv1, .payload_bytes = payload.size()});
+        if (!payload.empty())
+            std::memcpy(f->bytes() + header, payload.data(), payload.size());
+        f->header_bytes_ = static_cast<std::uint8_t>(header);
+        f->op_ = op;
+        return f;
+    }
+    static shared_frame* make(std::size_t size, std::size_t trailer_bytes = 0)
+    {
+        void* const memory = std::malloc(sizeof(shared_frame) + size + trailer_bytes);
+        if (memory == nullptr)
+            throw std::bad_alloc{};
+        return ::new (memory) shared_frame(size);
+    }
+    [[nodiscard]] char* bytes() noexcept { return reinterpret_cast<char*>(this + 1); }
+    [[nodiscard]] char const* bytes() const noexcept { return reinterpret_cast<char const*>(this + 1); }
+
+    static constexpr std::uint8_t joinable_flag = 1;
+    static constexpr std::uint8_t coalesces_flag = 2;
+
+    std::size_t size_;
+    std::atomic<std::uint32_t> references_{1};
+    std::uint8_t header_bytes_ = 0;
+    opcode op_ = opcode::binary;
+    std::uint8_t form_ = 0;
+    std::uint8_t flags_ = 0;
+};
+static_assert(sizeof(shared_frame) == 16);
+
+}  // namespace polycast::inline v0
+
+// ---- polycast/delivery/ledger.hpp ----
+
+namespace polycast::inline v0 {
+
+/// Why numbers of a session stand for no event any more, as `$gap` says it (WIRE).
+enum class loss : std::uint8_t {
+    evicted,    ///< a cap of bytes or events
+    expired,    ///< older than the log keeps
+    restarted,  ///< the server's memory was lost
+};
+[[nodiscard]] constexpr std::string_view to_string(loss l) noexcept
+{
+    return l == loss::evicted ? "evicted" : l == loss::expired ? "expired" : "restarted";
+}
+
+namespace detail {
+
+/// An entry of a session's log: an event, or a gap, numbers that were given to events that nobody will see. Small, and side
+/// by side with its neighbours: a log is written by every event and read by every acknowledgement.
+struct logged {
+    static constexpr std::uint32_t max_events = (1U << 30) - 1;
+
+    frame_ref frame{};              ///< null: a gap
+    std::uint32_t stamp = 0;        ///< when it was logged
+    std::uint32_t events : 30 = 0;  ///< how many numbers it has
+    std::uint32_t why : 2 = 0;      ///< of a gap
+};
+static_assert(sizeof(logged) == 16);
+
+/// The reliable side of a session: which numbers were given, which are acknowledged, and the log of what lies between.
+/// A number is given when an event's place on the wire is final; numbers begin at 1. Does no I/O and has no clock.
+class ledger {
+public:
+    ledger(std::uint64_t id_, std::string name_) : id(id_), name(std::move(name_)) {}
+    ledger(ledger const&) = delete;
+
+    std::uint64_t const id;
+    std::string const name;  ///< a capability: who knows it, and is the same user, may resume the session
+
+    [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+    [[nodiscard]] std::uint64_t acknowledged() const noexcept { return acknowledged_; }
+    /// The number of the log's first entry.
+    [[nodiscard]] std::uint64_t first() const noexcept { return first_; }
+    [[nodiscard]] std::size_t log_bytes() const noexcept { return log_bytes_; }
+    /// Events with a number of which it is not known whether the client has them.
+    [[nodiscard]] std::uint64_t unresolved() const noexcept { return logged_ + evicted_; }
+    [[nodiscard]] logged const* oldest() const noexcept { return log_.empty() ? nullptr : &log_.front(); }
+
+    /// Makes room for one more entry: `append` then does not fail.
+    void reserve() { log_.reserve_one(); }
+    /// An event takes the next number. `stamp` is the time, in the caller's unit.
+    void append(frame_ref const& frame, std::uint32_t stamp)
+    {
+        log_.push_back({frame, stamp, 1, 0});
+        log_bytes_ += frame->wire_bytes();
+        ++count_;
+        ++logged_;
+    }
+    /// `numbers` are given to events that were dropped.
+    void skip(std::uint64_t numbers, loss why, std::uint32_t stamp)
+    {
+        auto const reason = static_cast<std::uint32_t>(why);
+        while (numbers != 0) {
+            if (log_.empty() || log_.back().frame || log_.back().why != reason || log_.back().events == logged::max_events)
+                log_.push_back({{}, stamp, 0, 0});
+            auto& gap = log_.back();
+            auto const part = static_cast<std::uint32_t>(smaller(numbers, logged::max_events - gap.events));
+            gap.why = reason & 3;
+            gap.events = (gap.events + part) & logged::max_events;
+            count_ += part;
+            numbers -= part;
+        }
+    }
+    /// The client has everything up to `number`. Returns how many events became delivered by that. Older news is none.
+    std::uint64_t acknowledge(std::uint64_t number) noexcept
+    {
+        if (number <= acknowledged_ || number > count_)
+            return 0;
+        std::uint64_t delivered = number + 1 >= first_ ? evicted_ : smaller(number - acknowledged_, evicted_);
+        evicted_ -= delivered;
+        acknowledged_ = number;
+        while (!log_.empty() && first_ + log_.front().events - 1 <= number)
+            delivered += drop_oldest();
+        if (!log_.empty() && first_ <= number) {  // a gap that is known in part
+            auto& gap = log_.front();
+            gap.events = (gap.events - static_cast<std::uint32_t>(number + 1 - first_)) & logged::max_events;
+            first_ = number + 1;
+        }
+        return delivered;
+    }
+    /// Forgets the oldest entry. Whether the client has it shows when it resumes. Returns its last number.
+    std::uint64_t evict() noexcept
+    {
+        evicted_ += drop_oldest();
+        return first_ - 1;
+    }
+    /// The client resumes and has everything up to `number`, acknowledged before: what was evicted behind that is lost.
+    /// Returns how many events.
+    [[nodiscard]] std::uint64_t settle_evicted() noexcept { return std::exchange(evicted_, 0); }
+
+    /// `f(number, logged)` for each entry, in order; `number` is its first.
+    template <class F>
+    void for_each(F f) const
+    {
+        std::uint64_t number = first_;
+        for (std::size_t i = 0; i < log_.size(); ++i) {
+            f(number, log_[i]);
+            number += log_[i].events;
+        }
+    }
+    void clear() noexcept
+    {
+        while (!log_.empty())
+            drop_oldest();
+        evicted_ = 0;
+    }
+    /// As a durable log remembers it; before anything else.
+    void restore(std::uint64_t acknowledged) noexcept
+    {
+        count_ = acknowledged_ = acknowledged;
+        first_ = acknowledged + 1;
+    }
+    /// Numbers up to `count` were given; those behind the last entry have none.
+    void restore_lost(std::uint64_t count)
+    {
+        if (count > count_)
+            skip(count - count_, loss::restarted, 0);
+    }
+
+    // --- requests of the client that have run ----------------------------------------------------------------------
+
+    struct answer {
+        frame_ref frame{};   ///< none: of an earlier process, and an event
+        bool event = false;  ///< of the application: it has a number, or waits for one
+    };
+    /// The answer to request `id`, if it has run.
+    [[nodiscard]] answer const* answered(std::string_view id_json) const
+    {
+        auto const at = answers_.find(id_json);
+        return at == answers_.end() ? nullptr : &at->second;
+    }
+    /// Remembers an answer; of more than `keep`, or of more than `most_bytes` together, the oldest are forgotten.
+    void remember(std::string_view id_json, answer a, std::size_t keep, std::size_t most_bytes)
+    {
+        std::size_t const bytes = a.frame ? a.frame->wire_bytes() : 0;
+        auto const [at, created] = answers_.try_emplace(std::string(id_json), std::move(a));
+        if (!created)
+            return;
+        order_.push_back(at->first);
+        answer_bytes_ += bytes;
+        while (order_.size() > keep || (answer_bytes_ > most_bytes && order_.size() > 1)) {
+            auto const oldest = answers_.find(order_.front());
+            answer_bytes_ -= oldest->second.frame ? oldest->second.frame->wire_bytes() : 0;
+            answers_.erase(oldest);
+            order_.pop_front();
+        }
+    }
+    /// Whether `frame` is in the log.
+    [[nodiscard]] bool holds(shared_frame const* frame) const noexcept
+    {
+        for (std::size_t i = 0; i < log_.size(); ++i)
+            if (log_[i].frame.get() == frame)
+                return true;
+        return false;
+    }
+    [[nodiscard]] std::size_t answers() const noexcept { return order_.size(); }
+
+    // --- dropped before they had a number --------------------------------------------------------------------------
+
+    void owe_gap(std::uint64_t events, loss why) noexcept
+    {
+        owed_ += events;
+        owed_why_ = why;
+    }
+    [[nodiscard]] std::uint64_t owed_gap() const noexcept { return owed_; }
+    [[nodiscard]] loss owed_why() const noexcept { return owed_why_; }
+    void paid_gap() noexcept { owed_ = 0; }
+
+    std::uint32_t next_entry = 1;  ///< how a durable log names what waits without a number
+    bool final = false;            ///< the session ends with its connection
+
+private:
+    static std::uint64_t smaller(std::uint64_t a, std::uint64_t b) noexcept { return a < b ? a : b; }
+    /// Returns 1 if it was an event, 0 for a gap.
+    std::uint64_t drop_oldest() noexcept
+    {
+        logged& entry = log_.front();
+        std::uint64_t const is_event = entry.frame ? 1 : 0;
+        if (is_event != 0)
+            log_bytes_ -= entry.frame->wire_bytes();
+        first_ += entry.events;
+        logged_ -= is_event;
+        log_.pop_front();
+        return is_event;
+    }
+
+    ring<logged> log_;
+    std::size_t log_bytes_ = 0;
+    std::uint64_t count_ = 0;
+    std::uint64_t acknowledged_ = 0;
+    std::uint64_t first_ = 1;
+    std::uint64_t logged_ = 0;   ///< events in the log
+    std::uint64_t evicted_ = 0;  ///< events that left it before they were acknowledged
+    std::uint64_t owed_ = 0;
+    loss owed_why_ = loss::evicted;
+    std::size_t answer_bytes_ = 0;
+    string_map<answer> answers_;
+    std::deque<std::string> order_;
+};
+
+}  // namespace detail
+
+}  // namespace polycast::inline v0
 
 // ---- polycast/message/control.hpp ----
 
@@ -6513,6 +7279,7 @@ public:
     template <class Sink>
     [[nodiscard]] std::error_code consume(std::span<char> bytes, message_limits const& limits, Sink& sink)
     {
+        rest_bytes_ = 0;
         while (!bytes.empty() && !ended_) {
             std::optional<wire_error> const broken = partial_ && (partial_->held_bytes != 0 || partial_->in_frame)
                                                          ? resume(bytes, limits, sink)
@@ -6522,9 +7289,13 @@ public:
                 return *broken;
             }
         }
+        rest_bytes_ = static_cast<std::uint32_t>(bytes.size());
         return {};
     }
 
+    /// After a sink that said stop: how many of the bytes were not looked at.
+    [[nodiscard]] std::size_t rest_bytes() const noexcept { return rest_bytes_; }
+    [[nodiscard]] bool compressed() const noexcept { return compressed_; }
     /// True after an error, a close frame, or a sink that said stop.
     [[nodiscard]] bool ended() const noexcept { return ended_; }
 
@@ -6743,6 +7514,7 @@ private:
     }
 
     std::unique_ptr<partial> partial_;
+    std::uint32_t rest_bytes_ = 0;
     bool compressed_ = false;
     bool ended_ = false;
 };
@@ -6751,138 +7523,19 @@ static_assert(sizeof(assembler<role::server>) <= 24);
 
 }  // namespace polycast::inline v0
 
-// ---- polycast/detail/intrusive_ptr.hpp ----
-
-namespace polycast::inline v0::detail {
-
-/// Owns one reference of a `T` that counts its own: `t->acquire()`, `t->release()`.
-template <class T>
-class intrusive_ptr {
-public:
-    intrusive_ptr() = default;
-    /// Takes over a reference that is already counted.
-    static intrusive_ptr adopt(T* counted) noexcept
-    {
-        intrusive_ptr p;
-        p.t_ = counted;
-        return p;
-    }
-    intrusive_ptr(intrusive_ptr const& other) noexcept : t_(other.t_)
-    {
-        if (t_)
-            t_->acquire();
-    }
-    intrusive_ptr(intrusive_ptr&& other) noexcept : t_(std::exchange(other.t_, nullptr)) {}
-    intrusive_ptr& operator=(intrusive_ptr other) noexcept
-    {
-        std::swap(t_, other.t_);
-        return *this;
-    }
-    ~intrusive_ptr()
-    {
-        if (t_)
-            t_->release();
-    }
-    [[nodiscard]] T* get() const noexcept { return t_; }
-    T& operator*() const noexcept { return *t_; }
-    T* operator->() const noexcept { return t_; }
-    explicit operator bool() const noexcept { return t_ != nullptr; }
-
-private:
-    T* t_ = nullptr;
-};
-
-}  // namespace polycast::inline v0::detail
-
-// ---- polycast/outbox/shared_frame.hpp ----
-
-namespace polycast::inline v0 {
-
-class shared_frame;
-using frame_ref = detail::intrusive_ptr<shared_frame>;
-
-/// One WebSocket frame as it goes on the wire, header and payload in one allocation: written once, then immutable and
-/// shared by every outbox that holds a reference. Nothing of one receiver is inside. Any thread may hold and drop one.
-class shared_frame {
-public:
-    /// A whole message (FIN set), unmasked as a server sends it. Allocates once, copies `payload` once. `rsv1` marks a
-    /// payload that permessage-deflate compressed (RFC 7692 §6).
-    [[nodiscard]] static frame_ref message(opcode op, std::string_view payload, bool rsv1 = false)
-    {
-        auto const header = encoded_header_bytes(payload.size(), false);
-        shared_frame* const f = make(header + payload.size());
-        encode_header(f->bytes(), {.op = op, .rsv1 = rsv1, .payload_bytes = payload.size()});
-        if (!payload.empty())
-            std::memcpy(f->bytes() + header, payload.data(), payload.size());
-        f->header_bytes_ = static_cast<std::uint8_t>(header);
-        f->op_ = op;
-        return frame_ref::adopt(f);
-    }
-    /// Bytes that already are what goes on the wire: the rest of a frame, an HTTP response.
-    [[nodiscard]] static frame_ref verbatim(std::span<char const> head, std::span<char const> tail = {})
-    {
-        shared_frame* const f = make(head.size() + tail.size());
-        if (!head.empty())
-            std::memcpy(f->bytes(), head.data(), head.size());
-        if (!tail.empty())
-            std::memcpy(f->bytes() + head.size(), tail.data(), tail.size());
-        return frame_ref::adopt(f);
-    }
-
-    [[nodiscard]] std::span<char const> wire() const noexcept { return {bytes(), size_}; }
-    [[nodiscard]] std::string_view payload() const noexcept
-    {
-        return {bytes() + header_bytes_, size_ - header_bytes_};
-    }
-    [[nodiscard]] std::size_t wire_bytes() const noexcept { return size_; }
-    [[nodiscard]] opcode op() const noexcept { return op_; }
-    /// True for an event whose payload may share a frame with others, a separator between them.
-    [[nodiscard]] bool joinable() const noexcept { return joinable_; }
-
-    /// Before the frame is shared.
-    void mark_joinable() noexcept { joinable_ = true; }
-
-    void acquire() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
-    void release() noexcept
-    {
-        // The last owner needs no locked instruction: nobody else can be counting.
-        if (references_.load(std::memory_order_acquire) == 1 ||
-            references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-            this->~shared_frame();
-            std::free(this);
-        }
-    }
-
-private:
-    explicit shared_frame(std::size_t size) noexcept : size_(size) {}
-    static shared_frame* make(std::size_t size)
-    {
-        void* const memory = std::malloc(sizeof(shared_frame) + size);
-        if (memory == nullptr)
-            throw std::bad_alloc{};
-        return ::new (memory) shared_frame(size);
-    }
-    [[nodiscard]] char* bytes() noexcept { return reinterpret_cast<char*>(this + 1); }
-    [[nodiscard]] char const* bytes() const noexcept { return reinterpret_cast<char const*>(this + 1); }
-
-    std::size_t size_;
-    std::atomic<std::uint32_t> references_{1};
-    std::uint8_t header_bytes_ = 0;
-    opcode op_ = opcode::binary;
-    bool joinable_ = false;
-};
-static_assert(sizeof(shared_frame) == 16);
-
-}  // namespace polycast::inline v0
-
 // ---- polycast/outbox/frame_queue.hpp ----
 
 namespace polycast::inline v0::detail {
 
-/// A place in a queue: a reference to a frame.
+/// A place in a queue: a reference to a frame, and what its queue is told of it.
 struct frame_node {
     frame_node* next = nullptr;
+    frame_node* previous = nullptr;
     frame_ref frame{};
+    std::uint32_t events = 0;    ///< of the application, that it stands for: 1, or 0
+    std::uint32_t entry = 0;     ///< how a durable log names it
+    bool critical = false;       ///< never dropped
+    bool joins = false;          ///< may share a frame with its neighbours
 };
 
 /// A shard's supply of nodes: they come in blocks, go back when a frame has been written, and are never given up, so
@@ -6894,8 +7547,7 @@ public:
         if (free_ == nullptr)
             refill();
         frame_node* const node = std::exchange(free_, free_->next);
-        node->next = nullptr;
-        node->frame = std::move(frame);
+        *node = {.frame = std::move(frame)};
         return node;
     }
     void give_back(frame_node* node) noexcept
@@ -6924,16 +7576,29 @@ public:
     void push_back(frame_node* node) noexcept
     {
         node->next = nullptr;
+        node->previous = head_ == nullptr ? nullptr : tail_;
         (head_ == nullptr ? head_ : tail_->next) = node;
         tail_ = node;
     }
     void push_front(frame_node* node) noexcept
     {
-        if (head_ == nullptr)
-            tail_ = node;
+        (head_ == nullptr ? tail_ : head_->previous) = node;
+        node->previous = nullptr;
         node->next = std::exchange(head_, node);
     }
-    [[nodiscard]] frame_node* pop_front() noexcept { return std::exchange(head_, head_->next); }
+    [[nodiscard]] frame_node* pop_front() noexcept
+    {
+        frame_node* const node = std::exchange(head_, head_->next);
+        if (head_ != nullptr)
+            head_->previous = nullptr;
+        return node;
+    }
+    /// Takes out `node`, wherever it stands.
+    void remove(frame_node* node) noexcept
+    {
+        (node == head_ ? head_ : node->previous->next) = node->next;
+        (node->next == nullptr ? tail_ : node->next->previous) = node->previous;
+    }
 
 private:
     frame_node* head_ = nullptr;
@@ -6946,23 +7611,24 @@ private:
 
 namespace polycast::inline v0 {
 
-/// Which queues a write may take from: bit 0 control, then one bit a lane.
+/// Which queues a write may take from: control, what is staged, then one bit a lane.
 using lane_mask = std::uint8_t;
-inline constexpr lane_mask control_only = 1;
-inline constexpr lane_mask all_lanes = 0b1111;
+inline constexpr lane_mask control_only = 0b11;  ///< control frames, and what has its place behind them
+inline constexpr lane_mask all_lanes = 0b11111;
 [[nodiscard]] constexpr lane_mask mask_of(lane l) noexcept
 {
-    return static_cast<lane_mask>(2U << static_cast<unsigned>(l));
+    return static_cast<lane_mask>(4U << static_cast<unsigned>(l));
 }
 
-/// What waits for one session: control frames above all, then three lanes, and the rest of a frame that is half
-/// written. Bytes are counted exactly; the cap is the caller's, asked before `push`. No I/O.
+/// What waits for one session: control frames above all; what is staged, whose order is final; then three lanes; and the
+/// rest of a frame that is half written. Bytes are counted exactly; the cap is the caller's, asked before `push`. No I/O.
 class outbox {
 public:
     static constexpr std::size_t control = 0;
-    static constexpr std::size_t queue_count = 1 + lane_count;
+    static constexpr std::size_t staged = 1;
+    static constexpr std::size_t queue_count = 2 + lane_count;
 
-    [[nodiscard]] static constexpr std::size_t queue_of(lane l) noexcept { return 1 + static_cast<std::size_t>(l); }
+    [[nodiscard]] static constexpr std::size_t queue_of(lane l) noexcept { return 2 + static_cast<std::size_t>(l); }
 
     [[nodiscard]] bool empty() const noexcept { return queued_bytes_ == 0; }
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return queued_bytes_; }
@@ -6970,6 +7636,12 @@ public:
     [[nodiscard]] std::uint32_t waiting(lane l) const noexcept { return waiting_[queue_of(l)]; }
 
     [[nodiscard]] std::uint32_t waiting_control() const noexcept { return waiting_[control]; }
+    /// Frames in all lanes.
+    [[nodiscard]] std::uint32_t waiting_in_lanes() const noexcept { return waiting_[2] + waiting_[3] + waiting_[4]; }
+    [[nodiscard]] std::uint32_t waiting_staged() const noexcept { return waiting_[staged]; }
+    [[nodiscard]] std::size_t staged_bytes() const noexcept { return staged_bytes_; }
+    /// Events of the application that wait in any queue.
+    [[nodiscard]] std::uint32_t events() const noexcept { return events_; }
     /// Puts `frame` in the place of the newest control frame, if that is a `kind`.
     [[nodiscard]] bool replace_last_control(frame_ref const& frame, opcode kind) noexcept
     {
@@ -6982,42 +7654,85 @@ public:
         return true;
     }
 
-    void push(detail::node_pool& pool, std::size_t queue, frame_ref frame)
+    /// `events`: 1 for an event of the application, 0 for all else.
+    detail::frame_node* push(detail::node_pool& pool, std::size_t queue, frame_ref frame, std::uint32_t events = 0)
     {
         auto const bytes = frame->wire_bytes();
-        queues_[queue].push_back(pool.take(std::move(frame)));
+        detail::frame_node* const node = pool.take(std::move(frame));
+        node->events = events;
+        queues_[queue].push_back(node);
         queued_bytes_ += bytes;
+        count_staged(queue, bytes);
+        events_ += events;
         ++waiting_[queue];
+        return node;
+    }
+    /// Takes a node that waits out of `queue`, and out of all counts.
+    void remove(std::size_t queue, detail::frame_node* node) noexcept
+    {
+        queues_[queue].remove(node);
+        queued_bytes_ -= node->frame->wire_bytes();
+        events_ -= node->events;
+        --waiting_[queue];
+    }
+    /// Whether `frame` waits in a lane.
+    [[nodiscard]] bool holds(shared_frame const* frame) const noexcept
+    {
+        for (std::size_t q = queue_of(lane::high); q < queue_count; ++q)
+            for (detail::frame_node const* n = queues_[q].front(); n != nullptr; n = n->next)
+                if (n->frame.get() == frame)
+                    return true;
+        return false;
+    }
+    /// The oldest in `queue` that may be dropped, or none.
+    [[nodiscard]] detail::frame_node* oldest_droppable(std::size_t queue) const noexcept
+    {
+        detail::frame_node* n = queues_[queue].front();
+        while (n != nullptr && n->critical)
+            n = n->next;
+        return n;
     }
 
-    /// The queue to take from next, or `queue_count` if those in `due` are empty. Control first; then by weight: of
-    /// sixteen turns the high lane is preferred in ten, normal in five, batch in one, so no lane ever starves.
+    /// The queue to take from next, or `queue_count` if those in `due` are empty. Control first, then what is staged; then
+    /// by weight: of sixteen turns the high lane is preferred in ten, normal in five, batch in one, so no lane ever
+    /// starves.
     [[nodiscard]] std::size_t next(lane_mask due) const noexcept
     {
-        if ((due & control_only) != 0 && !queues_[control].empty())
-            return control;
-        static constexpr std::array<std::uint8_t, 16> preferred{1, 1, 2, 1, 1, 2, 1, 1, 2, 1, 1, 2, 1, 1, 2, 3};
         auto const ready = [&](std::size_t q) { return (due >> q & 1) != 0 && !queues_[q].empty(); };
+        if (ready(control))
+            return control;
+        if (ready(staged))
+            return staged;
+        static constexpr std::array<std::uint8_t, 16> preferred{2, 2, 3, 2, 2, 3, 2, 2, 3, 2, 2, 3, 2, 2, 3, 4};
         if (std::size_t const first = preferred[turn_ % preferred.size()]; ready(first))
             return first;
-        for (std::size_t q = 1; q < queue_count; ++q)
+        for (std::size_t q = queue_of(lane::high); q < queue_count; ++q)
             if (ready(q))
                 return q;
         return queue_count;
     }
-    /// Takes the front of a queue. The bytes stay counted until `wrote`.
+    /// Takes the front of a queue. Its bytes and events stay counted until `count_out`.
     [[nodiscard]] detail::frame_node* pop(std::size_t queue) noexcept
     {
-        turn_ = static_cast<std::uint8_t>(turn_ + (queue != control));
+        turn_ = static_cast<std::uint8_t>(turn_ + (queue > staged));
         --waiting_[queue];
+        count_staged(queue, -queues_[queue].front()->frame->wire_bytes());
         return queues_[queue].pop_front();
     }
-    [[nodiscard]] detail::frame_node const* front(std::size_t queue) const noexcept { return queues_[queue].front(); }
+    /// Gives what `pop` took its final place. It stays counted.
+    void stage(detail::frame_node* node) noexcept
+    {
+        queues_[staged].push_back(node);
+        count_staged(staged, node->frame->wire_bytes());
+        ++waiting_[staged];
+    }
+    [[nodiscard]] detail::frame_node* front(std::size_t queue) const noexcept { return queues_[queue].front(); }
     /// Puts back what `pop` took, last taken first.
     void unpop(std::size_t queue, detail::frame_node* node) noexcept
     {
-        turn_ = static_cast<std::uint8_t>(turn_ - (queue != control));
+        turn_ = static_cast<std::uint8_t>(turn_ - (queue > staged));
         ++waiting_[queue];
+        count_staged(queue, node->frame->wire_bytes());
         queues_[queue].push_front(node);
     }
 
@@ -7039,62 +7754,64 @@ public:
     }
 
     void count_in(std::size_t bytes) noexcept { queued_bytes_ += bytes; }
-    void count_out(std::size_t bytes) noexcept { queued_bytes_ -= bytes; }
+    void count_out(std::size_t bytes, std::uint32_t events = 0) noexcept
+    {
+        queued_bytes_ -= bytes;
+        events_ -= events;
+    }
 
-    /// Drops the lanes. Control frames stay, and a frame that is half written, which must end before another follows.
+    /// Drops what is staged, and the lanes. Control frames stay, and a frame that is half written, which must end before
+    /// another follows.
     void drop_waiting(detail::node_pool& pool) noexcept
     {
-        for (std::size_t q = control + 1; q < queue_count; ++q)
+        for (std::size_t q = staged; q < queue_count; ++q)
             drop_queue(q, pool);
+    }
+    /// Drops all that was meant for one connection; the lanes stay.
+    void drop_connection(detail::node_pool& pool) noexcept
+    {
+        if (partial_)
+            queued_bytes_ -= partial_->wire_bytes() - partial_at_;
+        partial_ = {};
+        drop_queue(control, pool);
+        drop_queue(staged, pool);
     }
     /// Drops everything.
     void clear(detail::node_pool& pool) noexcept
     {
-        partial_ = {};
+        drop_connection(pool);
         drop_waiting(pool);
-        drop_queue(control, pool);
-        queued_bytes_ = 0;
     }
 
 private:
+    void count_staged(std::size_t queue, std::size_t bytes) noexcept
+    {
+        if (queue == staged)
+            staged_bytes_ = static_cast<std::uint32_t>(staged_bytes_ + bytes);  // less than nothing wraps as it should
+    }
     void drop_queue(std::size_t q, detail::node_pool& pool) noexcept
     {
         while (!queues_[q].empty()) {
-            queued_bytes_ -= queues_[q].front()->frame->wire_bytes();
+            count_out(queues_[q].front()->frame->wire_bytes(), queues_[q].front()->events);
             pool.give_back(queues_[q].pop_front());
         }
         waiting_[q] = 0;
+        if (q == staged)
+            staged_bytes_ = 0;
     }
 
     std::array<detail::frame_queue, queue_count> queues_{};
     std::size_t queued_bytes_ = 0;
     std::array<std::uint32_t, queue_count> waiting_{};
+    std::uint32_t staged_bytes_ = 0;
     frame_ref partial_{};
     std::size_t partial_at_ = 0;
+    std::uint32_t events_ = 0;
     std::uint8_t turn_ = 0;
 };
-static_assert(sizeof(outbox) <= 120, "an idle session pays for its outbox");
+static_assert(sizeof(outbox) <= 136, "an idle session pays for its outbox");
 
 }  // namespace polycast::inline v0
-
-// ---- polycast/detail/string_map.hpp ----
-
-namespace polycast::inline v0::detail {
-
-struct string_hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view s) const noexcept { return std::hash<std::string_view>{}(s); }
-};
-struct string_equal {
-    using is_transparent = void;
-    bool operator()(std::string_view a, std::string_view b) const noexcept { return a == b; }
-};
-
-/// A hash map by text that is looked up by view, without making a string.
-template <class T>
-using string_map = std::unordered_map<std::string, T, string_hash, string_equal>;
-
-}  // namespace polycast::inline v0::detail
 
 // ---- polycast/room/registry.hpp ----
 
@@ -7223,6 +7940,506 @@ inline constexpr std::uint32_t max_shards = 64;
 
 }  // namespace polycast::inline v0
 
+// ---- polycast/session/arrival.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// Where a session keeps what its compression remembers: nowhere, or behind a pointer that is set if it was agreed.
+template <class Compression>
+using context_of = std::conditional_t<Compression::keeps_context, std::unique_ptr<typename Compression::context>,
+                                      compression::no_context>;
+
+/// A connection whose `$open` names a session, on its way to that session's shard.
+template <class C>
+struct arrival {
+    typename C::transport::transit connection;
+    handle to{};
+    std::string user{};
+    std::uint64_t received = 0;
+    std::string first{};  ///< the message that says `$open`, and what else is in it
+    std::string rest{};   ///< what was read behind it
+    std::uint8_t profile = 0;
+    [[no_unique_address]] context_of<typename C::compression> context{};
+    bool compressed = false;
+};
+
+/// Connections that come from other shards: many may put, the shard takes.
+template <class C>
+class arrivals {
+public:
+    void put(arrival<C>&& a)
+    {
+        std::lock_guard const lock(mutex_);
+        waiting_.push_back(std::move(a));
+    }
+    [[nodiscard]] std::vector<arrival<C>> take()
+    {
+        std::lock_guard const lock(mutex_);
+        return std::exchange(waiting_, {});
+    }
+
+private:
+    std::mutex mutex_;
+    std::vector<arrival<C>> waiting_;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/outbox/coalescing.hpp ----
+
+namespace polycast::inline v0 {
+
+/// Appending makes no larger payload: what a slow reader has to take at once stays bounded.
+inline constexpr std::size_t max_merged_bytes = 64 * 1024;
+
+/// Whether frames of `Event` by `Serializer` coalesce. A serializer that cannot join texts, such as `raw`, sends each.
+template <class Serializer, class Event>
+inline constexpr bool coalesces_with = [] {
+    if constexpr (event_coalesce<Event> == coalesce::none)
+        return false;
+    else
+        return requires(detail::byte_buffer& out, envelope_head const& head, Event const& e, encoded_span* appended) {
+            Serializer::encode(out, head, e, appended);
+            Serializer::join_texts(out, std::string_view(), std::string_view());
+        };
+}();
+
+namespace detail {
+
+/// One object a type: its address is the type's identity.
+struct coalescing_kind {
+    coalesce how;
+};
+template <class Event>
+inline constexpr coalescing_kind coalescing_kind_of{event_coalesce<Event>};
+
+/// What stands behind a frame that coalesces, and behind this: the room and the key.
+struct coalescing_trailer {
+    coalescing_kind const* kind;
+    std::uint64_t hash;         ///< of all that makes the subject
+    std::uint32_t room_bytes;
+    std::uint32_t key_bytes;
+    std::uint32_t text_begin;   ///< the encoded text, in the payload
+    std::uint32_t text_end;
+    bool is_reply;              ///< has an id: somebody waits for this very event
+    bool recovered;
+};
+
+[[nodiscard]] inline coalescing_trailer trailer_of(shared_frame const& f) noexcept
+{
+    coalescing_trailer t;
+    std::memcpy(&t, f.trailer(), sizeof t);
+    return t;
+}
+[[nodiscard]] inline std::string_view subject_text(shared_frame const& f, coalescing_trailer const& t) noexcept
+{
+    return {f.trailer() + sizeof t, std::size_t{t.room_bytes} + t.key_bytes};
+}
+
+/// The key's fields as JSON values, each behind a comma: different values have different text, wherever they end.
+template <class Event>
+void write_key(byte_buffer& out, Event const& event)
+{
+    json_writer writer{out};
+    with_fields(event, [&](auto const&... fields) {
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            (
+                [&] {
+                    if constexpr (is_key<Event, I>) {
+                        out.push_back(',');
+                        writer.write(fields);
+                    }
+                }(),
+                ...);
+        }(std::make_index_sequence<sizeof...(fields)>{});
+    });
+}
+
+inline byte_buffer& trailer_scratch()
+{
+    thread_local byte_buffer buffer;
+    buffer.clear();
+    return buffer;
+}
+
+}  // namespace detail
+
+/// The frame of an event that coalesces: `payload` is what `Serializer::encode(out, head, event, &appended)` wrote. An
+/// event that does not coalesce gets the same frame without the means to. Any thread; one allocation.
+template <class Serializer, class Event>
+[[nodiscard]] frame_ref make_coalescing_frame(envelope_head const& head, Event const& event, std::string_view payload,
+                                              encoded_span const& appended)
+{
+    if constexpr (coalesces_with<Serializer, Event>) {
+        using detail::coalescing_trailer;
+        auto& out = detail::trailer_scratch();
+        coalescing_trailer t{};
+        out.append(reinterpret_cast<char const*>(&t), sizeof t);  // its place
+        out.append(head.room);
+        detail::write_key(out, event);
+        constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
+        if (payload.size() > most || out.size() > most)
+            return shared_frame::message(Serializer::frame_opcode, payload);
+        t.kind = &detail::coalescing_kind_of<Event>;
+        t.room_bytes = static_cast<std::uint32_t>(head.room.size());
+        t.key_bytes = static_cast<std::uint32_t>(out.size() - sizeof t - head.room.size());
+        t.hash = std::hash<std::string_view>{}(out.view().substr(sizeof t)) * 31 + t.room_bytes;
+        t.hash = t.hash * 31 + std::hash<void const*>{}(t.kind);
+        t.text_begin = static_cast<std::uint32_t>(appended.begin);
+        t.text_end = static_cast<std::uint32_t>(appended.end);
+        t.is_reply = !head.id_json.empty();
+        t.recovered = head.recovered;
+        std::memcpy(out.data(), &t, sizeof t);
+        return shared_frame::coalescing(Serializer::frame_opcode, payload, out.view());
+    } else {
+        static_cast<void>(head), static_cast<void>(event), static_cast<void>(appended);
+        return shared_frame::message(Serializer::frame_opcode, payload);
+    }
+}
+
+/// Equal for frames of one subject, mostly different for others. Of a frame that coalesces.
+[[nodiscard]] inline std::uint64_t subject_hash(shared_frame const& f) noexcept
+{
+    return detail::trailer_of(f).hash;
+}
+
+/// Of a frame that coalesces.
+[[nodiscard]] inline coalesce how_coalesces(shared_frame const& f) noexcept
+{
+    return detail::trailer_of(f).kind->how;
+}
+
+/// Whether both are of one type, room and key, exactly. Of frames that coalesce.
+[[nodiscard]] inline bool same_subject(shared_frame const& a, shared_frame const& b) noexcept
+{
+    auto const of_a = detail::trailer_of(a);
+    auto const of_b = detail::trailer_of(b);
+    return of_a.hash == of_b.hash && of_a.kind == of_b.kind && of_a.room_bytes == of_b.room_bytes &&
+           detail::subject_text(a, of_a) == detail::subject_text(b, of_b);
+}
+
+/// What takes the place of two frames of one subject, both by `Serializer`, both as it wrote them: for `append` a new
+/// frame, the newer's envelope and fields with the older's text before its own; for `latest` the newer itself. Null if
+/// both have to be sent: the appended text would exceed `max_merged_bytes`, somebody waits for the older, which has an id,
+/// or only one of them is `recovered`. Nothing may then be merged with the older any more, or it would overtake the newer.
+template <class Serializer>
+[[nodiscard]] frame_ref merged(frame_ref const& older, frame_ref const& newer)
+{
+    auto const before = detail::trailer_of(*older);
+    auto t = detail::trailer_of(*newer);
+    if (before.is_reply || before.recovered != t.recovered)
+        return {};
+    if (t.kind->how == coalesce::latest)
+        return newer;
+    if constexpr (requires(detail::byte_buffer& out) { Serializer::join_texts(out, "", ""); }) {
+        auto const text = older->payload().substr(before.text_begin, before.text_end - before.text_begin);
+        auto const payload = newer->payload();
+        constexpr std::size_t most_saved = 5;  // one pair of quotes, or one size, instead of two
+        if (payload.size() + text.size() > max_merged_bytes + most_saved)
+            return {};
+        thread_local detail::byte_buffer out;
+        out.clear();
+        out.append(payload.substr(0, t.text_begin));
+        Serializer::join_texts(out, text, payload.substr(t.text_begin, t.text_end - t.text_begin));
+        auto const text_end = out.size();
+        out.append(payload.substr(t.text_end));
+        if (out.size() > max_merged_bytes)
+            return {};
+        t.text_end = static_cast<std::uint32_t>(text_end);
+        auto& trailer = detail::trailer_scratch();
+        trailer.append(reinterpret_cast<char const*>(&t), sizeof t);
+        trailer.append(detail::subject_text(*newer, detail::trailer_of(*newer)));
+        auto result = shared_frame::coalescing(newer->op(), out.view(), trailer.view());
+        if (newer->joinable())
+            result->mark_joinable();
+        return result;
+    } else {
+        return {};
+    }
+}
+
+/// Remembers its last result: the outboxes of slow readers of one room ask for the same merge one after the other, and
+/// share the one frame. One a shard. Holds three frames until `clear()`.
+template <class Serializer>
+class merger {
+public:
+    /// As `merged`.
+    [[nodiscard]] frame_ref merge(frame_ref const& older, frame_ref const& newer)
+    {
+        if (older_.get() != older.get() || newer_.get() != newer.get()) {
+            result_ = merged<Serializer>(older, newer);
+            older_ = older;
+            newer_ = newer;
+        }
+        return result_;
+    }
+    void clear() noexcept { older_ = newer_ = result_ = {}; }
+
+private:
+    frame_ref older_, newer_, result_;
+};
+
+}  // namespace polycast::inline v0
+
+// ---- polycast/session/tally.hpp ----
+
+namespace polycast::inline v0 {
+
+/// What became of the events that were published to a session: `published` is the sum of the others, at every moment.
+struct tally {
+    std::uint64_t published = 0;
+    std::uint64_t delivered = 0;  ///< acknowledged; of a session that does not count: begun to be written
+    std::uint64_t coalesced = 0;  ///< became part of a later one
+    std::uint64_t dropped = 0;    ///< at a cap, or with the end of the session; each was reported
+    std::uint64_t pending = 0;    ///< waits, or was written and is not acknowledged
+
+    friend constexpr bool operator==(tally const&, tally const&) = default;
+};
+
+/// Events that a session will not get, as the application's `dropped` is told.
+struct drop {
+    std::uint64_t from = 0;  ///< the first number that stands for one of them; 0: the session does not count
+    std::uint64_t to = 0;
+    std::uint64_t events = 0;
+    loss why = loss::evicted;
+};
+
+/// What happens to events that come faster than a receiver takes them, once `max_outbox_bytes` or `max_outbox_events`
+/// wait. A critical event makes others go, whatever the choice; where it finds no room even so, the connection is closed
+/// with 4001.
+enum class backpressure : std::uint8_t {
+    drop_newest_normal,  ///< the event at hand is refused
+    drop_oldest_normal,  ///< the oldest of the normal lane goes, then of the batch lane
+    disconnect,          ///< the event at hand is refused, and the connection closed with 4001
+    pause,               ///< nothing is dropped: the emission is refused and does not count; see `session::room_to_send`
+};
+
+namespace detail {
+
+/// How an event waits in its receivers' queues.
+struct urgency {
+    polycast::lane lane = polycast::lane::normal;
+    bool critical = false;  ///< never dropped
+    bool barrier = false;   ///< nothing that comes later goes before it, or becomes part of what was before it
+    bool event = false;     ///< of the application: it is counted
+    std::uint64_t room = 0;  ///< of one with a history: who has seen an offset has seen those below, and their text
+    bool alone = false;      ///< does not coalesce: it is of a room's past, and told by its offset
+};
+/// For `urgency::room`; never 0.
+[[nodiscard]] inline std::uint64_t room_hash(std::string_view name) noexcept
+{
+    return std::hash<std::string_view>{}(name) | 1;
+}
+template <class Event>
+inline constexpr urgency urgency_of{event_lane<Event>, event_critical<Event>, event_barrier<Event>, !event_control<Event>};
+
+}  // namespace detail
+
+}  // namespace polycast::inline v0
+
+// ---- polycast/session/merging.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// The events in a session's lanes that a later one of their subject may take along. A few at a time: subjects are runs
+/// and charts, and what is written is not here any more. The oldest give way.
+class mergeable {
+public:
+    struct entry {
+        std::uint64_t hash;
+        frame_node* node;
+        std::uint8_t queue;
+        std::uint64_t room;  ///< whose texts must not pass a later event of it; 0: none
+    };
+    static constexpr std::size_t most = 64;
+
+    void add(entry const& e)
+    {
+        if (entries_.size() == most)
+            entries_.erase(entries_.begin());
+        entries_.push_back(e);
+    }
+    /// The one of `frame`'s subject in that queue, or none.
+    [[nodiscard]] frame_node* find(shared_frame const& frame, std::size_t queue) const noexcept
+    {
+        auto const hash = subject_hash(frame);
+        for (std::size_t i = entries_.size(); i-- > 0;)
+            if (entries_[i].hash == hash && entries_[i].queue == queue && same_subject(*entries_[i].node->frame, frame))
+                return entries_[i].node;
+        return nullptr;
+    }
+    void forget(frame_node const* node) noexcept
+    {
+        for (std::size_t i = entries_.size(); i-- > 0;)
+            if (entries_[i].node == node) {
+                entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(i));
+                return;
+            }
+    }
+    void clear() noexcept { entries_.clear(); }
+    void forget_room(std::uint64_t room)
+    {
+        std::erase_if(entries_, [room](entry const& e) { return e.room == room; });
+    }
+    [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
+
+private:
+    std::vector<entry> entries_;
+};
+
+/// Coalesces what waits for a session: an event that has an older one of its subject in its lane takes that along and
+/// stands where it would have stood alone, so it never goes before what was emitted before it. In a room with a history a
+/// text does not go behind another event of the room either: who loses its connection between the two would ask for what
+/// comes after the other's offset.
+template <class Shard>
+class merging {
+public:
+    using session_type = typename Shard::session_type;
+    using C = typename Shard::composition_type;
+
+    merging(Shard& shard, node_pool& nodes) noexcept : shard_(shard), nodes_(nodes) {}
+
+    /// What is to be queued for an emitted frame: itself, or with an older one that waits in the same queue.
+    struct plan {
+        frame_ref frame;
+        frame_node* taken = nullptr;  ///< the older one: it goes when the frame is queued
+        /// How much more waits by it.
+        [[nodiscard]] std::size_t more_bytes() const noexcept
+        {
+            auto const before = taken == nullptr ? 0 : taken->frame->wire_bytes();
+            auto const after = frame->wire_bytes();
+            return after > before ? after - before : 0;
+        }
+        [[nodiscard]] std::size_t more_events() const noexcept { return taken == nullptr ? 1 : 0; }
+    };
+    [[nodiscard]] plan merge(session_type& s, frame_ref const& frame, std::size_t queue, urgency const& u)
+    {
+        if (!frame->coalesces() || !s.mergeable_ || u.alone)
+            return {frame};
+        frame_node* const older = s.mergeable_->find(*frame, queue);
+        if (older == nullptr)
+            return {frame};
+        if (auto both = merger_.merge(older->frame, frame))
+            return {std::move(both), older};
+        s.mergeable_->forget(older);  // nothing may be merged with it any more: it would overtake this one
+        return {frame};
+    }
+    /// `older` has become part of another.
+    void taken(session_type& s, frame_node* older, std::size_t queue)
+    {
+        s.mergeable_->forget(older);
+        s.box_.remove(queue, older);
+        shard_.log().forgotten(s, *older);
+        nodes_.give_back(older);
+        ++s.counts_.coalesced;
+        shard_.observe().count(metric::coalesced, 1);
+    }
+    void queued(session_type& s, frame_node* node, std::size_t queue, urgency const& u)
+    {
+        if (u.room != 0 && s.mergeable_)
+            s.mergeable_->forget_room(u.room);
+        if (!node->frame->coalesces() || u.alone)
+            return;
+        if (!s.mergeable_)
+            s.mergeable_ = std::make_unique<mergeable>();
+        s.mergeable_->add({subject_hash(*node->frame), node, static_cast<std::uint8_t>(queue),
+                           how_coalesces(*node->frame) == coalesce::append ? u.room : 0});
+    }
+    /// It left its lane.
+    static void left(session_type& s, frame_node const& node) noexcept
+    {
+        if (s.mergeable_ && node.frame->coalesces())
+            s.mergeable_->forget(&node);
+    }
+    static void clear(session_type& s) noexcept
+    {
+        if (s.mergeable_)
+            s.mergeable_->clear();
+    }
+
+private:
+    Shard& shard_;
+    node_pool& nodes_;
+    merger<typename C::serializer> merger_;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/room_to_send.hpp ----
+
+#if defined(__cpp_lib_coroutine)
+#include <coroutine>
+#endif
+
+namespace polycast::inline v0 {
+
+namespace detail {
+
+/// A producer that waits until its session's outbox has room, as an entry of the session's list. Lives in the
+/// coroutine's frame.
+struct room_waiter {
+    room_waiter* next = nullptr;
+    bool open = true;
+#if defined(__cpp_lib_coroutine)
+    std::coroutine_handle<> waits{};
+    void go_on() { waits.resume(); }
+#else
+    void go_on() {}
+#endif
+};
+
+}  // namespace detail
+
+#if defined(__cpp_lib_coroutine)
+
+/// What `session::room_to_send` returns: `co_await` it on the session's shard. True: there is room for more; false: the
+/// session has ended, and is not to be used again.
+template <class Session>
+class room_awaiter {
+public:
+    explicit room_awaiter(Session& s) noexcept : session_(s) {}
+
+    [[nodiscard]] bool await_ready() noexcept
+    {
+        waiter_.open = session_.is_open();
+        return !waiter_.open || session_.has_room();
+    }
+    void await_suspend(std::coroutine_handle<> waits) noexcept
+    {
+        waiter_.waits = waits;
+        session_.add_waiter(waiter_);
+    }
+    [[nodiscard]] bool await_resume() const noexcept { return waiter_.open; }
+
+private:
+    Session& session_;
+    detail::room_waiter waiter_{};
+};
+
+/// A coroutine that runs by itself, begun at once: for handlers that produce more than fits an outbox. It ends when its
+/// body does; what it throws ends the program, so catch inside.
+///
+/// ```cpp
+/// pc::producer rows(auto& session, int n)
+/// {
+///     for (int i = 0; i < n && co_await session.room_to_send(); ++i)
+///         session.emit(row{i});
+/// }
+/// ```
+struct producer {
+    struct promise_type {
+        producer get_return_object() noexcept { return {}; }
+        std::suspend_never initial_suspend() noexcept { return {}; }
+        std::suspend_never final_suspend() noexcept { return {}; }
+        void return_void() noexcept {}
+        [[noreturn]] void unhandled_exception() noexcept { std::terminate(); }
+    };
+};
+
+#endif
+
+}  // namespace polycast::inline v0
+
 // ---- polycast/session/windows.hpp ----
 
 namespace polycast::inline v0::detail {
@@ -7258,6 +8475,7 @@ public:
         if (first_ != next_.size())
             arm(shard);
     }
+    [[nodiscard]] static bool is_open(window_serials const& of, lane l) noexcept { return of[static_cast<std::size_t>(l)] != 0; }
     /// The window was closed by count.
     static void forget(window_serials& of, lane l) noexcept { of[static_cast<std::size_t>(l)] = 0; }
     [[nodiscard]] static bool matches(window_serials const& of, lane l, std::uint32_t serial) noexcept
@@ -7328,31 +8546,54 @@ class output;
 template <class Shard>
 class packing;
 template <class Shard>
+class pressure;
+template <class Shard>
+class merging;
+template <class Shard>
+class staging;
+template <class Shard>
+class keeping;
+template <class Shard>
+class ending;
+template <class Shard>
+class notices;
+template <class Shard>
+class logbook;
+template <class Shard>
+struct greeting;
+template <class Shard, class Answers>
+struct joining;
+template <class Shard>
 struct opening;
 template <class Shard>
 struct inbound;
 template <class Shard>
 struct keepalive;
 
-/// Where a session keeps what its compression remembers: nowhere, or behind a pointer that is set if it was agreed.
-template <class Compression>
-using context_of = std::conditional_t<Compression::keeps_context, std::unique_ptr<typename Compression::context>,
-                                      compression::no_context>;
+/// Where a session keeps what its reliable delivery remembers: behind a pointer that `$open` sets.
+struct no_ledger {
+    explicit constexpr operator bool() const noexcept { return false; }
+};
+template <class Delivery>
+using ledger_of = std::conditional_t<Delivery::resumes, std::unique_ptr<ledger>, no_ledger>;
 
 enum class phase : std::uint8_t {
     handshake,  ///< the request is being read
     greeting,   ///< a subprotocol was agreed: nothing is sent before the client's first message (WIRE)
+    moving,     ///< the connection resumes a session, and is about to go there
     open,
     closing,    ///< our close frame follows what is queued; the peer's is awaited
     draining,   ///< nothing more is wanted from the peer; what is queued still leaves
     lingering,  ///< our end is shut; what the peer sends is thrown away until it ends too
+    away,       ///< the connection has gone, and another may resume the session
     dead,       ///< to be erased at the end of the turn
 };
 
 }  // namespace detail
 
-/// One connection, as handlers see it. Valid inside a handler, on its shard's thread; elsewhere keep `handle()`.
-/// Every emission says what became of it (`outcome`, `sent`).
+/// One client, as handlers see it: a connection, or, with `delivery::at_least_once`, the connections that resume one
+/// another. Valid inside a handler, on its shard's thread; elsewhere keep `handle()`. Every emission says what became of it
+/// (`outcome`, `sent`).
 template <class App, class C>
 class session {
 public:
@@ -7385,7 +8626,10 @@ public:
         requires C::isolation::reaches_rooms
     {
         shard_->take_mail();  // what was emitted to the room before is not for a later member
-        return is_open() && shard_->rooms().join(*this, room);
+        if (!is_open() || !shard_->rooms().join(*this, room))
+            return false;
+        shard_->log().joined(*this, room);
+        return true;
     }
     [[nodiscard]] bool is_member(std::string_view room) const
         requires C::isolation::reaches_rooms
@@ -7397,7 +8641,10 @@ public:
         requires C::isolation::reaches_rooms
     {
         shard_->take_mail();  // what was emitted to the room before still arrives
-        return shard_->rooms().leave(*this, room);
+        if (!shard_->rooms().leave(*this, room))
+            return false;
+        shard_->log().left(*this, room);
+        return true;
     }
     /// The members of a room: `to_room("lobby").emit(event)`, `.except(handle)` leaves one out. Where the isolation
     /// policy does not let clients join freely, only a member may emit to a room; others get `outcome::refused`.
@@ -7414,12 +8661,20 @@ public:
     /// Closes after what is queued: close frame, the peer's answer, end of stream; with a deadline. `closed` follows.
     void close(close_code code = close_code::normal, std::string_view reason = {})
     {
-        shard_->close(*this, code, reason);
+        shard_->ends().close(*this, code, reason);
     }
 
     [[nodiscard]] polycast::handle handle() const noexcept { return handle_; }
     /// Empty for a connection whose user is not known.
     [[nodiscard]] std::string_view user() const noexcept { return user_; }
+    /// How its client names it when it resumes: a secret between the two. Empty for a session that is not kept.
+    [[nodiscard]] std::string_view name() const noexcept
+    {
+        if constexpr (C::delivery::resumes)
+            if (ledger_)
+                return ledger_->name;
+        return {};
+    }
     [[nodiscard]] std::string address() const { return stream_.peer_address(); }
     /// Whom the peer's certificate proves it to be (`tls::stream::peer_certificate_subject`); empty if it has none.
     [[nodiscard]] std::string peer_name() const
@@ -7427,8 +8682,27 @@ public:
     {
         return stream_.peer_certificate_subject();
     }
-    [[nodiscard]] bool is_open() const noexcept { return phase_ == detail::phase::open; }
+    /// True while it takes events: from `opened` to `closed`, also while it has no connection.
+    [[nodiscard]] bool is_open() const noexcept { return takes_events(); }
+    /// True while what is emitted can be written at once.
+    [[nodiscard]] bool is_connected() const noexcept { return phase_ == detail::phase::open; }
     [[nodiscard]] session_record const& record() const noexcept { return record_; }
+    /// What became of the events published to this session.
+    [[nodiscard]] polycast::tally tally() const noexcept
+    {
+        polycast::tally t = counts_;
+        t.pending = box_.events();
+        if constexpr (C::delivery::resumes)
+            if (ledger_)
+                t.pending += ledger_->unresolved();
+        return t;
+    }
+    /// True for a session of an earlier process, which a durable log has kept.
+    [[nodiscard]] bool is_restored() const noexcept { return restored_; }
+    /// `co_await session.room_to_send()`: waits until less than half of the outbox is taken. False: the session ended.
+#if defined(__cpp_lib_coroutine)
+    [[nodiscard]] room_awaiter<session> room_to_send() noexcept { return room_awaiter<session>(*this); }
+#endif
     /// Bytes that wait to be written.
     [[nodiscard]] std::size_t queued_bytes() const noexcept { return box_.queued_bytes(); }
     [[nodiscard]] std::chrono::steady_clock::time_point opened_at() const noexcept { return opened_at_; }
@@ -7438,10 +8712,29 @@ public:
 
 private:
     friend shard_type;
+    friend class room_awaiter<session>;
     template <class>
     friend class detail::output;
     template <class>
     friend class detail::packing;
+    template <class>
+    friend class detail::pressure;
+    template <class>
+    friend class detail::merging;
+    template <class>
+    friend class detail::staging;
+    template <class>
+    friend class detail::keeping;
+    template <class>
+    friend class detail::ending;
+    template <class>
+    friend class detail::notices;
+    template <class>
+    friend class detail::logbook;
+    template <class>
+    friend struct detail::greeting;
+    template <class, class>
+    friend struct detail::joining;
     template <class>
     friend struct detail::opening;
     template <class>
@@ -7449,6 +8742,44 @@ private:
     template <class>
     friend struct detail::keepalive;
     using time_point = std::chrono::steady_clock::time_point;
+
+    /// Whether the session outlives its connection.
+    [[nodiscard]] bool is_kept() const noexcept
+    {
+        if constexpr (C::delivery::resumes)
+            return ledger_ && !ledger_->final;
+        else
+            return false;
+    }
+    [[nodiscard]] bool counts_events() const noexcept { return static_cast<bool>(ledger_); }
+    [[nodiscard]] bool takes_events() const noexcept
+    {
+        return phase_ == detail::phase::open || (phase_ > detail::phase::open && phase_ != detail::phase::dead && is_kept());
+    }
+    [[nodiscard]] bool has_connection() const noexcept
+    {
+        return phase_ != detail::phase::away && phase_ != detail::phase::dead;
+    }
+    [[nodiscard]] bool has_room() const noexcept
+    {
+        return box_.queued_bytes() <= shard_->options().max_outbox_bytes / 2 &&
+               box_.events() <= shard_->options().max_outbox_events / 2;
+    }
+    void add_waiter(detail::room_waiter& w) noexcept
+    {
+        w.next = waiting_;
+        waiting_ = &w;
+    }
+    /// Whoever waits for room goes on, and may wait again.
+    void wake_producers(bool open)
+    {
+        for (auto* w = std::exchange(waiting_, nullptr); w != nullptr;) {
+            auto* const next = w->next;  // the waiter goes with its coroutine
+            w->open = open;
+            w->go_on();
+            w = next;
+        }
+    }
 
     shard_type* shard_;
     polycast::handle handle_;
@@ -7464,15 +8795,25 @@ private:
     bool ping_pending_ = false;
     bool counted_ = false;         ///< in the directory
     bool admitted_ = false;        ///< `opened` was called: `closed` is owed
+    bool held_ = false;            ///< the lanes wait for the connection that will resume the session
+    bool ended_ = false;           ///< it takes no more events; `closed` has been or will be called
+    bool restored_ = false;        ///< by a durable log
+    bool unknown_ = false;         ///< what its `$open` wants to resume is not here
+    std::uint8_t connection_ = 0;  ///< changes with it: completions of the one before are not for this one
     std::uint8_t misses_ = 0;
     close_code close_code_ = close_code::normal;
     stream stream_;
     outbox box_{};
     assembler<role::server> assembler_{};
     [[no_unique_address]] detail::context_of<typename C::compression> context_{};  ///< of `deflate<dedicated>`
+    std::unique_ptr<close_info> parting_{};  ///< how the connection of a kept session is ending
     std::unique_ptr<std::string> head_{};  ///< of the request, while incomplete; then the reason of our close
     std::string user_{};
+    [[no_unique_address]] detail::ledger_of<typename C::delivery> ledger_{};
+    std::unique_ptr<detail::mergeable> mergeable_{};
+    detail::room_waiter* waiting_ = nullptr;
     session_record record_{};
+    polycast::tally counts_{};
     time_point opened_at_{};
     time_point active_at_{};
     time_point ping_at_{};                          ///< of the pending ping, or of the next
@@ -7521,11 +8862,19 @@ public:
     {
         bool const closing = link_.phase_ == Link::phase::closing;
         close_info const info = closing ? std::move(info_) : otherwise;
+        bool const final = closing && final_;
+        if constexpr (Link::reliable)
+            if (link_.delivery_.greeting()) {  // it was never open
+                if (link_.stop_asked_)
+                    return link_.finish();
+                std::error_code const ec = link_.delivery_.why(info);
+                return final ? link_.attempts_.give_up(ec) : link_.attempts_.failed(ec);
+            }
         link_.disconnect();
         link_.observer_.count(metric::closed, 1);
         if constexpr (has_closed<typename Link::app_type, typename Link::session_type>)
             link_.guarded([&] { link_.app_.closed(link_.session_, info); });
-        if ((closing && final_) || link_.stop_asked_ || !link_.options_.reconnect)
+        if (final || link_.stop_asked_ || !link_.options_.reconnect)
             return link_.finish();
         link_.attempts_.again(useless_);
     }
@@ -7559,6 +8908,999 @@ private:
     bool send_queued_first_ = false;
     bool final_ = false;
     bool useless_ = false;  ///< the connection ended before it was of any use
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/event/dispatch.hpp ----
+
+namespace polycast::inline v0 {
+
+namespace detail {
+
+template <class App, class Session, class E>
+concept handles_with_envelope = requires(App& app, Session& session, E const& event, envelope const& around) {
+    app.on(session, event, around);
+};
+template <class App, class Session, class E>
+concept handles_alone = requires(App& app, Session& session, E const& event) { app.on(session, event); };
+template <class App, class Session, class E>
+concept handles = handles_with_envelope<App, Session, E> || handles_alone<App, Session, E>;
+template <class App, class Session>
+concept catches_unknown = requires(App& app, Session& session, envelope const& around) {
+    app.on_unknown(session, around);
+};
+
+/// Instantiated once per event, so that the compiler's note names it.
+template <class App, class Session, class E>
+struct checked_handler {
+    static_assert(handles<App, Session, E>,
+                  "polycast: the application accepts an event but has no `on(session, event)` for it.");
+    static constexpr bool ok = handles<App, Session, E>;
+};
+
+/// The visitor that hands decoded events to the application's overloads.
+template <class App, class Session, class Reply>
+class dispatcher {
+public:
+    dispatcher(App& app, Session& session, Reply& reply) noexcept : app_(app), session_(session), reply_(reply) {}
+
+    template <class E>
+    void event(envelope const& around, E&& received)
+    {
+        using type = std::remove_cvref_t<E>;
+        if constexpr (std::same_as<type, message> && !handles<App, Session, type>) {
+            reply_.unknown_type(around);
+        } else if constexpr (checked_handler<App, Session, type>::ok) {
+            guarded(around, [&]() -> decltype(auto) {
+                if constexpr (handles_with_envelope<App, Session, type>)
+                    return app_.on(session_, std::as_const(received), around);
+                else
+                    return app_.on(session_, std::as_const(received));
+            });
+        }
+    }
+    void unknown(envelope const& around)
+    {
+        if constexpr (catches_unknown<App, Session>)
+            guarded(around, [&] { app_.on_unknown(session_, around); });
+        else
+            reply_.unknown_type(around);
+    }
+    void control(envelope const& around) { reply_.control(around); }
+    void error(envelope const& around, decode_error const& what) { reply_.bad(around, what); }
+
+    [[nodiscard]] bool stopped() const
+    {
+        if constexpr (requires(Reply const& r) { { r.stopped() } -> std::convertible_to<bool>; })
+            return std::as_const(reply_).stopped();
+        else
+            return false;
+    }
+
+private:
+    /// Runs a handler. What it throws goes no further; `reply.threw` may look at `std::current_exception()`.
+    template <class Handler>
+    void guarded(envelope const& around, Handler&& handler)
+    {
+        using result = std::invoke_result_t<Handler&>;
+        try {
+            if constexpr (std::is_void_v<result>) {
+                handler();
+            } else if constexpr (requires(result&& value) { reply_.handled(around, std::forward<result>(value)); }) {
+                return reply_.handled(around, handler());
+            } else {
+                (void)handler();
+            }
+        } catch (...) {
+            return reply_.threw(around);
+        }
+        reply_.handled(around);
+    }
+
+    App& app_;
+    Session& session_;
+    Reply& reply_;
+};
+
+}  // namespace detail
+
+/// Decodes a payload and calls the application for each event in it, in order: `app.on(session, event, envelope)` where
+/// there is such an overload, else `app.on(session, event)`; `app.on_unknown(session, envelope)` for a type that is not
+/// in `App::accepts`. Call on the session's shard.
+///
+/// | Expression                          | When                                                                       |
+/// |-------------------------------------|----------------------------------------------------------------------------|
+/// | `reply.handled(envelope)`           | a handler returned                                                         |
+/// | `reply.handled(envelope, result)`   | instead, where it exists and the handler returned a value                  |
+/// | `reply.threw(envelope)`             | a handler threw; called inside the catch                                   |
+/// | `reply.unknown_type(envelope)`      | no such event, and no `on_unknown`                                         |
+/// | `reply.bad(envelope, decode_error)` | refused by the serializer; the envelope has what was read before the fault |
+/// | `reply.control(envelope)`           | the type begins with `$`                                                   |
+/// | `reply.stopped()`                   | optional: true ends the payload, say because the session was closed        |
+template <class Serializer, class App, class Session, class Reply>
+void dispatch(App& app, Session& session, std::span<char> payload, decode_limits const& limits, Reply& reply)
+{
+    detail::dispatcher<App, Session, Reply> visitor(app, session, reply);
+    Serializer::template decode<accepted_events<App>>(payload, limits, visitor);
+}
+
+/// Hands a message without envelope to `app.on(session, message)`; else `reply.unknown_type`. For frames that the
+/// serializer does not read: binary ones under `serializer::json`.
+template <class App, class Session, class Reply>
+void dispatch_message(App& app, Session& session, message const& received, Reply& reply)
+{
+    detail::dispatcher<App, Session, Reply>(app, session, reply).event(envelope{}, message{received});
+}
+
+}  // namespace polycast::inline v0
+
+// ---- polycast/session/client_counting.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// What the dispatcher is to a client that counts.
+template <class Link, class Reply>
+class client_counting {
+public:
+    client_counting(Link& link, Reply& reply) noexcept : link_(link), reply_(reply), to_(link.app_, link.session_, reply) {}
+
+    template <class E>
+    void event(envelope const& around, E&& received)
+    {
+        link_.delivery_.event(around, [&] { to_.event(around, std::forward<E>(received)); });
+    }
+    void unknown(envelope const& around)
+    {
+        link_.delivery_.event(around, [&] { to_.unknown(around); });
+    }
+    void control(envelope const& said) { reply_.control(said); }
+    /// Counted if it is known to be an event: what its name says, the server has counted it too.
+    void error(envelope const& around, decode_error const& what)
+    {
+        if (around.type.empty() || around.is_control())
+            return reply_.bad(around, what);
+        link_.delivery_.event(around, [&] { reply_.bad(around, what); });
+    }
+    [[nodiscard]] bool stopped() const noexcept { return reply_.stopped(); }
+
+private:
+    Link& link_;
+    Reply& reply_;
+    dispatcher<typename Link::app_type, typename Link::session_type, Reply> to_;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/client_id.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// The decimal text of an id, which is its JSON text too.
+class client_id_text {
+public:
+    explicit client_id_text(std::uint64_t id) noexcept
+        : size_(id == 0 ? 0 : static_cast<std::size_t>(std::to_chars(text_, text_ + sizeof text_, id).ptr - text_))
+    {
+    }
+    [[nodiscard]] std::string_view view() const noexcept { return {text_, size_}; }
+
+private:
+    char text_[20];
+    std::size_t size_;
+};
+/// The id that this client has given; 0 if it cannot be one.
+[[nodiscard]] inline std::uint64_t client_id(std::string_view json) noexcept
+{
+    std::uint64_t id = 0;
+    auto const [end, ec] = std::from_chars(json.data(), json.data() + json.size(), id);
+    return ec == std::errc() && end == json.data() + json.size() ? id : 0;
+}
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/client_memory.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// What a client remembers of its session (WIRE, reliable mode): its name, how many events it has taken, and when the
+/// server wants to hear of that. Has no clock of its own.
+class client_memory {
+public:
+    enum class greeting : std::uint8_t {
+        anew,              ///< the server holds no session of ours: counts from 0, and is a member of no room
+        resumed,           ///< it goes on where we were
+        resumed_elsewhere  ///< likewise, but the histories of the rooms are not those that we knew
+    };
+
+    /// What to say first.
+    [[nodiscard]] control::open open() const noexcept
+    {
+        if (session_.empty())
+            return {};
+        return {.session = session_, .received = received_};
+    }
+    /// What the server says to that.
+    [[nodiscard]] greeting hello(envelope const& said)
+    {
+        bool const resumed = !session_.empty() && said.resumed.value_or(false) && said.session == session_;
+        bool const elsewhere = said.epoch != epoch_;
+        if (!resumed)
+            received_ = 0;
+        acked_ = received_;  // `$open` has told
+        session_ = said.session;
+        epoch_ = said.epoch;
+        every_ = std::max<std::uint64_t>(1, said.ack_every.value_or(control::ack_terms{}.every));
+        within_ = std::chrono::milliseconds(
+            std::min(said.ack_within_ms.value_or(control::ack_terms{}.within_ms), max_within_ms));
+        return !resumed ? greeting::anew : elsewhere ? greeting::resumed_elsewhere : greeting::resumed;
+    }
+
+    /// An event has come.
+    void count() noexcept { ++received_; }
+    /// Those up to `to` never will.
+    void skip(std::uint64_t to) noexcept { received_ = std::max(received_, to); }
+    [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
+
+    [[nodiscard]] bool owes_ack() const noexcept { return received_ != acked_; }
+    /// Owes it now; else `ack_within()` after the first event that it is for.
+    [[nodiscard]] bool ack_is_due() const noexcept { return received_ - acked_ >= every_; }
+    [[nodiscard]] std::chrono::milliseconds ack_within() const noexcept { return within_; }
+    [[nodiscard]] control::ack ack() noexcept { return {acked_ = received_}; }
+
+private:
+    static constexpr std::uint64_t max_within_ms = 3'600'000;
+
+    std::string session_, epoch_;
+    std::uint64_t received_ = 0;
+    std::uint64_t acked_ = 0;
+    std::uint64_t every_ = 1;
+    std::chrono::milliseconds within_{};
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/client_intake.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// Where any thread puts a client's messages, each a `Record` with its bytes behind it, and the loop's thread takes them
+/// over. Knows how much the client holds, also of what was taken over, and keeps it below the caps.
+template <class Record>
+class client_intake {
+public:
+    client_intake(std::size_t max_bytes, std::size_t max_unconnected) noexcept
+        : max_bytes_(max_bytes), max_unconnected_(max_unconnected)
+    {
+    }
+
+    /// From any thread. `wake()` is called, in the lock, for the first message that the loop does not know of.
+    template <class Wake>
+    outcome push(Record const& head, std::string_view payload, Wake&& wake)
+    {
+        std::lock_guard const lock(mutex_);
+        if (ended_)
+            return outcome::gone;
+        std::size_t const bytes = sizeof(Record) + payload.size();
+        if (bytes > max_bytes_ || held_bytes_ > max_bytes_ - bytes || (!connected_ && held_count_ >= max_unconnected_))
+            return outcome::over_budget;
+        incoming_.append(reinterpret_cast<char const*>(&head), sizeof head);
+        incoming_.append(payload);
+        held_bytes_ += bytes;
+        ++held_count_;
+        if (!woken_) {
+            woken_ = true;
+            wake();
+        }
+        return outcome::queued;
+    }
+    /// Calls `wake()` in the lock; false if there is nobody to wake any more.
+    template <class Wake>
+    bool signal(Wake&& wake)
+    {
+        std::lock_guard const lock(mutex_);
+        if (!ended_)
+            wake();
+        return !ended_;
+    }
+    /// Nothing is taken, and nobody woken, from now on.
+    void end()
+    {
+        std::lock_guard const lock(mutex_);
+        ended_ = true;
+    }
+    [[nodiscard]] std::size_t queued_bytes() const
+    {
+        std::lock_guard const lock(mutex_);
+        return held_bytes_;
+    }
+    [[nodiscard]] std::size_t queued_messages() const
+    {
+        std::lock_guard const lock(mutex_);
+        return held_count_;
+    }
+
+    // The rest is for the loop's thread.
+
+    void connected(bool is)
+    {
+        std::lock_guard const lock(mutex_);
+        connected_ = is;
+    }
+    /// Puts what has come behind what `taken` holds; the next message wakes the loop again. Two buffers take turns: no
+    /// allocation a message.
+    void take(byte_buffer& taken)
+    {
+        std::lock_guard const lock(mutex_);
+        woken_ = false;
+        if (taken.empty())
+            return taken.swap(incoming_);
+        taken.append(incoming_.view());
+        incoming_.clear();
+    }
+    /// So much is held no more.
+    void release(std::size_t bytes, std::size_t count)
+    {
+        std::lock_guard const lock(mutex_);
+        held_bytes_ -= bytes;
+        held_count_ -= count;
+    }
+
+private:
+    std::size_t const max_bytes_;
+    std::size_t const max_unconnected_;
+    mutable std::mutex mutex_;
+    byte_buffer incoming_;
+    std::size_t held_bytes_ = 0;
+    std::size_t held_count_ = 0;
+    bool connected_ = false;
+    bool ended_ = false;
+    bool woken_ = false;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/client_outbox.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// A message as a client stores it.
+struct client_entry {
+    std::string_view payload;
+    opcode op;
+    bool is_event;  ///< may be compressed
+};
+
+/// What stands before a message in memory.
+struct client_record {
+    std::size_t bytes;
+    opcode op;
+    bool is_event;
+};
+
+/// The messages that a client has yet to send, whole and unmasked: they outlive the connection. A message leaves only
+/// when the transport has taken its last byte; what a lost connection took in part is sent again, whole, on the next.
+/// Any thread puts messages in, the loop's thread takes them out.
+class client_outbox : public client_intake<client_record> {
+public:
+    using entry = client_entry;
+    using client_intake::client_intake;
+
+    /// From any thread; as `client_intake::push`.
+    template <class Wake>
+    outcome push(entry const& message, Wake&& wake)
+    {
+        client_record const head{message.payload.size(), message.op, message.is_event};
+        return client_intake::push(head, message.payload, std::forward<Wake>(wake));
+    }
+
+    // The rest is for the loop's thread.
+
+    /// Whether a connection takes messages. Without one, what was handed out and not settled is to be sent again.
+    void set_connected(bool is)
+    {
+        connected(is);
+        handed_out_ = settled_;
+        forget_under_way();
+    }
+    /// Appends messages to `wire`, which is empty or holds what does not come from here, as `encode(wire, entry)` does,
+    /// until `enough_bytes` are there. Everything handed out before is settled. To be called until nothing comes: only
+    /// then does the next message wake the loop.
+    template <class Encode>
+    void fill(byte_buffer& wire, std::size_t enough_bytes, Encode&& encode)
+    {
+        if (handed_out_ == taken_.size()) {
+            taken_.clear();
+            handed_out_ = settled_ = 0;
+            take(taken_);
+        }
+        while (handed_out_ < taken_.size() && wire.size() < enough_bytes) {
+            client_record head;
+            std::memcpy(&head, taken_.data() + handed_out_, sizeof head);
+            encode(wire, entry{{taken_.data() + handed_out_ + sizeof head, head.bytes}, head.op, head.is_event});
+            handed_out_ += sizeof head + head.bytes;
+            under_way_.push_back({wire.size(), handed_out_});
+        }
+    }
+    /// The transport has taken the first `written` bytes of `wire`.
+    void settle(std::size_t written)
+    {
+        std::size_t count = 0;
+        std::size_t const before = settled_;
+        while (first_ != under_way_.size() && under_way_[first_].wire_end <= written) {
+            settled_ = under_way_[first_++].taken_end;
+            ++count;
+        }
+        if (count == 0)
+            return;
+        if (first_ == under_way_.size())
+            forget_under_way();
+        release(settled_ - before, count);
+    }
+
+private:
+    struct mark {
+        std::size_t wire_end;
+        std::size_t taken_end;
+    };
+
+    void forget_under_way() noexcept
+    {
+        under_way_.clear();
+        first_ = 0;
+    }
+
+    byte_buffer taken_;
+    std::size_t settled_ = 0;     // of taken_: the transport has it
+    std::size_t handed_out_ = 0;  // of taken_: encoded into the wire buffer
+    std::vector<mark> under_way_;
+    std::size_t first_ = 0;  // of under_way_: those before it are settled
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/client_requests.hpp ----
+
+namespace polycast::inline v0::detail {
+
+struct client_request_record : client_record {
+    std::uint64_t id;  ///< 0: nobody answers this one
+    bool asks;         ///< the application wants to know the answer
+};
+
+/// The messages of a client that delivers at least once: one with an id is held until it is answered, and handed out
+/// again, in order, on each new connection; one without until the transport has taken its last byte. Any thread puts
+/// messages in, the loop's thread takes them out.
+class client_requests : public client_intake<client_request_record> {
+public:
+    using entry = client_entry;
+    enum class answer : std::uint8_t { unexpected, to_event, to_request };
+
+    /// At most so many are under way from the oldest without an answer on: a server knows a repeated id among the last
+    /// 256 (`$join` and `$leave` have some of them).
+    static constexpr std::size_t window = 200;
+
+    using client_intake::client_intake;
+
+    /// From any thread; as `client_intake::push`.
+    template <class Wake>
+    outcome push(entry const& message, std::uint64_t id, bool asks, Wake&& wake)
+    {
+        client_request_record const head{{message.payload.size(), message.op, message.is_event}, id, asks};
+        return client_intake::push(head, message.payload, std::forward<Wake>(wake));
+    }
+
+    // The rest is for the loop's thread.
+
+    /// Whether a connection takes messages. Without one, what is not settled is to be sent again.
+    void set_connected(bool is)
+    {
+        connected(is);
+        again();
+        for (item& i : items_)
+            i.given = false;
+        under_way_.clear();
+    }
+    /// Nobody answers on this connection: what is sent is settled.
+    void set_plain(bool is) noexcept { plain_ = is; }
+    /// What is unanswered is to be sent again, on this connection.
+    void again() noexcept { next_ = 0; }
+
+    /// Appends messages to `wire` as `client_outbox::fill` does; none while the window is full.
+    template <class Encode>
+    void fill(byte_buffer& wire, std::size_t enough_bytes, Encode&& encode)
+    {
+        under_way_.clear();  // what was handed out before has been written
+        if (next_ == items_.size())
+            take_over();
+        for (; next_ < items_.size() && wire.size() < enough_bytes && (plain_ || next_ < window); ++next_) {
+            item& i = items_[next_];
+            bool const settles = plain_ || i.head.id == 0;
+            if (i.done || (settles && i.given))
+                continue;
+            encode(wire, entry{{text_.data() + (i.at - base_), i.head.bytes}, i.head.op, i.head.is_event});
+            i.given = true;
+            if (settles)
+                under_way_.push_back({wire.size(), popped_ + next_});
+        }
+    }
+    /// The transport has taken the first `written` bytes of `wire`.
+    void settle(std::size_t written)
+    {
+        std::size_t count = 0;
+        for (; count < under_way_.size() && under_way_[count].wire_end <= written; ++count)
+            items_[under_way_[count].number - popped_].done = true;
+        under_way_.erase(under_way_.begin(), under_way_.begin() + static_cast<std::ptrdiff_t>(count));
+        if (count != 0)
+            drop_done();
+    }
+    /// The server has answered `id`.
+    answer answered(std::uint64_t id, bool by_event)
+    {
+        auto const end = items_.begin() + static_cast<std::ptrdiff_t>(std::min(items_.size(), window));
+        auto const found = std::find_if(items_.begin(), end, [&](item const& i) { return i.head.id == id; });
+        if (id == 0 || found == end || found->done)
+            return answer::unexpected;
+        bool const asks = found->head.asks;
+        found->done = true;
+        if (by_event)
+            by_events_[by_event_count_++ % by_events_.size()] = id;
+        drop_done();
+        return asks ? answer::to_request : answer::to_event;
+    }
+    /// Whether an event has answered `id`, lately.
+    [[nodiscard]] bool was_answered_by_event(std::uint64_t id) const noexcept
+    {
+        return id != 0 && std::find(by_events_.begin(), by_events_.end(), id) != by_events_.end();
+    }
+
+private:
+    struct item {
+        client_request_record head;
+        std::size_t at;  ///< of its bytes, among all that ever came
+        bool given;      ///< to this connection
+        bool done;
+    };
+    struct mark {
+        std::size_t wire_end;
+        std::size_t number;  ///< of the item, among all that ever came
+    };
+    static constexpr std::size_t slack = 64 * 1024;
+
+    void take_over()
+    {
+        std::size_t at = text_.size();
+        take(text_);
+        while (at < text_.size()) {
+            client_request_record head;
+            std::memcpy(&head, text_.data() + at, sizeof head);
+            at += sizeof head;
+            items_.push_back({head, base_ + at, false, false});
+            at += head.bytes;
+        }
+    }
+    /// From the front only: what is behind an unanswered one still counts into the budget, which bounds the memory.
+    void drop_done()
+    {
+        std::size_t bytes = 0, count = 0;
+        for (; !items_.empty() && items_.front().done; ++count) {
+            bytes += sizeof(client_request_record) + items_.front().head.bytes;
+            items_.pop_front();
+        }
+        if (count == 0)
+            return;
+        popped_ += count;
+        next_ -= std::min(next_, count);
+        if (items_.empty()) {
+            base_ += text_.size();
+            text_.clear();
+        } else if (std::size_t const gone = items_.front().at - sizeof(client_request_record) - base_;
+                   gone > slack && gone > text_.size() / 2) {
+            std::memmove(text_.data(), text_.data() + gone, text_.size() - gone);
+            text_.truncate(text_.size() - gone);
+            base_ += gone;
+        }
+        release(bytes, count);
+    }
+
+    byte_buffer text_;
+    std::size_t base_ = 0;  ///< where `text_` begins, among all that ever came
+    std::deque<item> items_;
+    std::size_t popped_ = 0;
+    std::size_t next_ = 0;  ///< of `items_`, to be handed out
+    std::vector<mark> under_way_;
+    std::array<std::uint64_t, 256> by_events_{};
+    std::size_t by_event_count_ = 0;
+    bool plain_ = false;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/client_rooms.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// What the server says to a `$join` or `$leave`.
+struct client_room_answer {
+    std::string room;
+    bool joining;
+    bool granted;
+    std::optional<bool> recovered;
+};
+
+/// The rooms that a client wants to be in, over all its connections, and what it has seen of their histories. One `$join`
+/// or `$leave` a room is under way at a time; an unanswered one is said again, with its id, in the same session.
+class client_rooms {
+public:
+    /// From any thread. `wanted`: to be in it.
+    void ask(std::string_view name, bool wanted)
+    {
+        std::lock_guard const lock(mutex_);
+        asked_.emplace_back(name, wanted);
+    }
+
+    // The rest is for the loop's thread.
+
+    /// A session begins, or goes on (`resumed`). `same_histories`: offsets mean what they meant.
+    void begin(bool resumed, bool same_histories)
+    {
+        sure_ = !resumed || same_histories;
+        todo_.clear();
+        under_way_.clear();
+        for (auto at = rooms_.begin(); at != rooms_.end();) {
+            auto& [name, r] = *at;
+            r.sent = false;
+            if (!resumed) {
+                r.asked = action::none;
+                r.joined = false;
+                r.early.clear();
+            } else if (!same_histories) {
+                r.joined = false;  // it is, but has to learn where it is
+            }
+            if (!r.wanted && !r.joined && r.asked == action::none) {
+                at = rooms_.erase(at);
+                continue;
+            }
+            todo_.push_back(name);
+            ++at;
+        }
+    }
+    /// Calls `say(control::join or control::leave, id)` for what is to be said; `fresh_id()` makes an id. True if all was.
+    template <class Say, class Id>
+    bool say(Say&& say, Id&& fresh_id)
+    {
+        take_asked();
+        std::size_t done = 0;
+        for (; done < todo_.size(); ++done) {
+            auto const at = rooms_.find(todo_[done]);
+            if (at == rooms_.end() || at->second.sent)
+                continue;
+            auto& [name, r] = *at;
+            if (r.asked == action::none && r.wanted == r.joined) {
+                if (!r.wanted)
+                    rooms_.erase(at);
+                continue;
+            }
+            if (under_way_.size() == max_under_way)
+                break;
+            r.repeated = r.asked != action::none;
+            if (!r.repeated) {
+                r.asked = r.wanted ? action::join : action::leave;
+                r.id = fresh_id();
+            }
+            r.sent = true;
+            under_way_.emplace_back(r.id, name);
+            if (r.asked == action::leave) {
+                say(control::leave{name}, r.id);
+                continue;
+            }
+            bool const since = r.seen && !r.epoch.empty();
+            say(control::join{name, since ? r.seen : std::nullopt,
+                              since ? std::optional<std::string_view>(r.epoch) : std::nullopt},
+                r.id);
+        }
+        todo_.erase(todo_.begin(), todo_.begin() + static_cast<std::ptrdiff_t>(done));
+        return todo_.empty();
+    }
+    /// `$ok` or `$error` with the number `id`; nothing if it is not for a room.
+    [[nodiscard]] std::optional<client_room_answer> answered(std::uint64_t id, envelope const& said)
+    {
+        auto const flight = std::find_if(under_way_.begin(), under_way_.end(), [&](auto& f) { return f.first == id; });
+        if (flight == under_way_.end())
+            return {};
+        client_room_answer answer{std::move(flight->second), false, said.type == "$ok", said.recovered};
+        under_way_.erase(flight);
+        room& r = rooms_.find(answer.room)->second;
+        answer.joining = std::exchange(r.asked, action::none) == action::join;
+        r.sent = false;
+        r.joined = answer.joining && answer.granted;
+        if (r.joined)
+            learn(r, said);
+        else
+            r.seen.reset();
+        if (answer.joining && !answer.granted)
+            r.wanted = false;
+        todo_.push_back(answer.room);
+        return answer;
+    }
+    /// An event of a room has come. False if it had come before.
+    [[nodiscard]] bool is_new(std::string_view name, std::uint64_t offset)
+    {
+        auto const at = rooms_.find(name);
+        if (at == rooms_.end())
+            return true;
+        room& r = at->second;
+        if (!r.joined) {
+            if (sure_ && r.early.size() < max_early)
+                r.early.push_back(offset);
+            return true;
+        }
+        if (sure_ && r.seen && offset <= *r.seen)
+            return false;
+        r.seen = offset;
+        return std::erase(r.early, offset) == 0;
+    }
+
+private:
+    /// With those of `client_requests` fewer than the ids that a server knows again.
+    static constexpr std::size_t max_under_way = 50;
+    static constexpr std::size_t max_early = 4096;
+
+    enum class action : std::uint8_t { none, join, leave };
+    struct room {
+        bool wanted = true;
+        bool joined = false;
+        action asked = action::none;  ///< and not answered
+        bool sent = false;            ///< on this connection
+        bool repeated = false;        ///< and on an earlier one, in this session
+        std::uint64_t id = 0;         ///< of what was asked
+        std::optional<std::uint64_t> seen{};
+        std::string epoch{};                ///< of the history that `seen` is of
+        std::vector<std::uint64_t> early{};  ///< offsets of what came before the answer to `$join`
+    };
+
+    void take_asked()
+    {
+        std::vector<std::pair<std::string, bool>> asked;
+        {
+            std::lock_guard const lock(mutex_);
+            asked.swap(asked_);
+        }
+        for (auto& [name, wanted] : asked) {
+            auto at = rooms_.find(name);
+            if (at == rooms_.end() && wanted)
+                at = rooms_.emplace(name, room{}).first;
+            if (at == rooms_.end())
+                continue;
+            at->second.wanted = wanted;
+            todo_.push_back(std::move(name));
+        }
+    }
+    /// `$ok` overtakes events: those that it says are recovered are still to come. When it is said again after a drop, the
+    /// session was a member before, and events up to its offset may be still to come as well.
+    static void learn(room& r, envelope const& said)
+    {
+        r.epoch = said.epoch;
+        if (said.recovered.value_or(false))
+            return;
+        r.seen = !r.repeated ? said.offset : r.early.empty() ? std::nullopt : std::optional(r.early.back());
+        r.early.clear();
+    }
+
+    std::mutex mutex_;
+    std::vector<std::pair<std::string, bool>> asked_;
+
+    std::map<std::string, room, std::less<>> rooms_;  // in an order: what is said after a drop depends on nothing else
+    std::vector<std::string> todo_;
+    std::vector<std::pair<std::uint64_t, std::string>> under_way_;
+    bool sure_ = true;  ///< offsets in this session are of one history a room
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/client_delivery.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// Reliable mode (WIRE) at the client's end: says `$open`, waits for `$hello`, counts, acknowledges, joins again, and
+/// tells the application. What it remembers is in `client_memory`, `client_rooms` and `client_requests`.
+template <class Link>
+class client_delivery {
+public:
+    explicit client_delivery(Link& link) : link_(link), ack_timer_(link.loop_), drain_timer_(link.loop_) {}
+
+    // From any thread ---------------------------------------------------------------------------------------------
+
+    [[nodiscard]] std::uint64_t fresh_id() noexcept { return last_id_.fetch_add(1, std::memory_order_relaxed) + 1; }
+    /// The server keeps nothing: ids mean nothing to it.
+    [[nodiscard]] bool is_plain() const noexcept { return plain_; }
+    void ask(std::string_view room, bool wanted) { rooms_.ask(room, wanted); }
+
+    // On the loop's thread ----------------------------------------------------------------------------------------
+
+    /// The server has answered the upgrade, and chose a token or not.
+    void begin(bool plain)
+    {
+        plain_ = plain;
+        link_.outbox_.set_plain(plain);
+        if (plain)
+            return link_.begin_session();
+        greeting_ = true;
+        byte_buffer text;
+        if (!serializer::encode(text, envelope_head{}, memory_.open()))
+            link_.output_.first(text.view(), serializer::frame_opcode);
+    }
+    void disconnected()
+    {
+        in_session_ = greeting_ = ack_due_ = draining_ = false;
+        ack_timer_.cancel();
+        drain_timer_.cancel();
+    }
+    /// Whether messages of the application may go, and those that come count.
+    [[nodiscard]] bool in_session() const noexcept { return in_session_; }
+    [[nodiscard]] bool greeting() const noexcept { return greeting_; }
+
+    void control(envelope const& said)
+    {
+        if (said.type == "$hello" && greeting_)
+            greeted(said);
+        else if (!in_session_)
+            return;
+        else if (said.type == "$gap" && said.to)
+            skipped(said);
+        else if (said.type == "$ok" || said.type == "$error")
+            answered(said);
+    }
+    /// Calls `hand_on()` for an event that has not come before, and counts it in any case.
+    template <class HandOn>
+    void event(envelope const& around, HandOn&& hand_on)
+    {
+        if (!in_session_)
+            return;  // none is to come before `$hello`
+        memory_.count();
+        if (around.offset && !around.room.empty() && !rooms_.is_new(around.room, *around.offset))
+            return;
+        std::uint64_t const id = client_id(around.id);
+        if (link_.outbox_.was_answered_by_event(id))
+            return;  // the answer, said again
+        auto const answer = link_.outbox_.answered(id, true);
+        hand_on();
+        if (answer == client_requests::answer::to_request)
+            tell_answer(id, around);
+    }
+    /// At the end of each turn, before what there is to say is written.
+    void turn_ends()
+    {
+        if (!in_session_ || !memory_.owes_ack())
+            return;
+        if (memory_.ack_is_due())
+            ack_due_ = true;
+        else if (!ack_timer_on_) {
+            ack_timer_on_ = true;
+            ack_timer_.start(memory_.ack_within(), link_.bound([](Link& self) { self.delivery_.ack_timer_rang(); }));
+        }
+    }
+    /// Appends what goes before messages. False if none may go now.
+    bool fill(byte_buffer& out)
+    {
+        if (!in_session_)
+            return plain_;
+        bool const said = rooms_.say(
+            [&](auto const& message, std::uint64_t id) { append(out, message, client_id_text(id).view()); },
+            [&] { return fresh_id(); });
+        if (memory_.owes_ack() && (ack_due_ || link_.phase_ == Link::phase::closing)) {
+            append(out, memory_.ack(), {});
+            ack_due_ = ack_timer_on_ = false;
+            ack_timer_.cancel();
+        }
+        return said;
+    }
+    /// Whether a client that is to stop may close: all is answered, or was long enough in coming.
+    [[nodiscard]] bool may_close()
+    {
+        if (plain_ || link_.outbox_.queued_messages() == 0)
+            return true;
+        if (!draining_) {
+            draining_ = true;
+            drain_timer_.start(link_.options_.close_timeout, link_.bound([](Link& self) { self.delivery_.waited(); }));
+        }
+        return false;
+    }
+    /// `stop()` waits for answers.
+    [[nodiscard]] bool draining() const noexcept { return draining_; }
+
+    /// Why a connection that ended before `$hello` did.
+    [[nodiscard]] static std::error_code why(close_info const& info) noexcept
+    {
+        switch (info.code) {
+        case close_code::unauthorized: return handshake_error::unauthorized;
+        case close_code::policy_violation:
+        case close_code::blocked:
+        case close_code::origin: return handshake_error::forbidden;
+        default: return std::make_error_code(std::errc::connection_aborted);
+        }
+    }
+
+private:
+    using serializer = typename Link::serializer;
+    using app = typename Link::app_type;
+    using session = typename Link::session_type;
+
+    void greeted(envelope const& said)
+    {
+        auto const how = memory_.hello(said);
+        rooms_.begin(how != client_memory::greeting::anew, how != client_memory::greeting::resumed_elsewhere);
+        greeting_ = false;
+        in_session_ = true;
+        link_.begin_session();
+        if constexpr (has_client_resumed<app, session>)
+            if (how != client_memory::greeting::anew)
+                link_.guarded([&] { link_.app_.resumed(link_.session_); });
+    }
+    void skipped(envelope const& said)
+    {
+        memory_.skip(*said.to);
+        link_.outbox_.again();  // an answer may be among what was lost; the server knows the ids
+        if constexpr (has_client_gap<app, session>)
+            link_.guarded([&] { link_.app_.gap(link_.session_, said.from.value_or(0), *said.to, said.reason); });
+    }
+    void answered(envelope const& said)
+    {
+        std::uint64_t const id = client_id(said.id);
+        if (auto const room = rooms_.answered(id, said))
+            tell_room(*room, said);
+        else if (link_.outbox_.answered(id, false) == client_requests::answer::to_request)
+            tell_answer(id, said);
+    }
+    void tell_room([[maybe_unused]] client_room_answer const& room, [[maybe_unused]] envelope const& said)
+    {
+        if (!room.joining)
+            return;
+        if constexpr (has_client_joined<app, session>)
+            if (room.granted)
+                link_.guarded([&] { link_.app_.joined(link_.session_, room.room, room.recovered); });
+        if constexpr (has_client_join_refused<app, session>)
+            if (!room.granted)
+                link_.guarded([&] { link_.app_.join_refused(link_.session_, room.room, said); });
+    }
+    void tell_answer([[maybe_unused]] std::uint64_t id, [[maybe_unused]] envelope const& said)
+    {
+        if constexpr (has_client_answered<app, session>)
+            link_.guarded([&] { link_.app_.answered(link_.session_, id, said); });
+    }
+    void ack_timer_rang()
+    {
+        ack_timer_on_ = false;
+        ack_due_ = true;
+    }
+    void waited() { link_.closing_.leave(close_code::normal, {}, true); }
+
+    template <class Control>
+    void append(byte_buffer& out, Control const& message, std::string_view id)
+    {
+        text_.clear();
+        if (!serializer::encode(text_, envelope_head{.id_json = id}, message))
+            link_.output_.append_message(out, {text_.view(), serializer::frame_opcode, true});
+    }
+
+    Link& link_;
+    std::atomic<std::uint64_t> last_id_{0};
+    std::atomic<bool> plain_{false};
+    client_memory memory_;
+    client_rooms rooms_;
+    typename Link::timer ack_timer_, drain_timer_;
+    byte_buffer text_;
+    bool greeting_ = false;  ///< `$hello` is to come
+    bool in_session_ = false;
+    bool ack_due_ = false;
+    bool ack_timer_on_ = false;
+    bool draining_ = false;
+};
+
+/// For a delivery that does not resume.
+template <class Link>
+struct no_client_delivery {
+    explicit no_client_delivery(Link&) noexcept {}
 };
 
 }  // namespace polycast::inline v0::detail
@@ -7766,158 +10108,6 @@ struct no_client_dictionary {
 
 }  // namespace polycast::inline v0::detail
 
-// ---- polycast/session/client_outbox.hpp ----
-
-namespace polycast::inline v0::detail {
-
-/// The messages that a client has yet to send, whole and unmasked: they outlive the connection. A message leaves only
-/// when the transport has taken its last byte; what a lost connection took in part is sent again, whole, on the next.
-/// Any thread puts messages in, the loop's thread takes them out. Two buffers take turns: no allocation a message.
-class client_outbox {
-public:
-    /// A message as it is stored.
-    struct entry {
-        std::string_view payload;
-        opcode op;
-        bool is_event;  ///< may be compressed
-    };
-
-    client_outbox(std::size_t max_bytes, std::size_t max_unconnected) noexcept
-        : max_bytes_(max_bytes), max_unconnected_(max_unconnected)
-    {
-    }
-
-    /// From any thread. `wake()` is called, in the lock, for the first message that the loop does not know of.
-    template <class Wake>
-    outcome push(entry const& message, Wake&& wake)
-    {
-        std::lock_guard const lock(mutex_);
-        if (ended_)
-            return outcome::gone;
-        std::size_t const bytes = sizeof(record) + message.payload.size();
-        if (bytes > max_bytes_ || held_bytes_ > max_bytes_ - bytes || (!connected_ && held_count_ >= max_unconnected_))
-            return outcome::over_budget;
-        record const head{message.payload.size(), message.op, message.is_event};
-        incoming_.append(reinterpret_cast<char const*>(&head), sizeof head);
-        incoming_.append(message.payload);
-        held_bytes_ += bytes;
-        ++held_count_;
-        if (!woken_) {
-            woken_ = true;
-            wake();
-        }
-        return outcome::queued;
-    }
-    /// Calls `wake()` in the lock, unless the outbox has ended.
-    template <class Wake>
-    void signal(Wake&& wake)
-    {
-        std::lock_guard const lock(mutex_);
-        if (!ended_)
-            wake();
-    }
-    /// Nothing is taken, and nobody woken, from now on.
-    void end()
-    {
-        std::lock_guard const lock(mutex_);
-        ended_ = true;
-    }
-    [[nodiscard]] std::size_t queued_bytes() const
-    {
-        std::lock_guard const lock(mutex_);
-        return held_bytes_;
-    }
-    [[nodiscard]] std::size_t queued_messages() const
-    {
-        std::lock_guard const lock(mutex_);
-        return held_count_;
-    }
-
-    // The rest is for the loop's thread.
-
-    /// Whether a connection takes messages. Without one, what was handed out and not settled is to be sent again.
-    void set_connected(bool connected)
-    {
-        std::lock_guard const lock(mutex_);
-        connected_ = connected;
-        handed_out_ = settled_;
-        forget_under_way();
-    }
-    /// Appends messages to `wire`, which is empty or holds what does not come from here, as `encode(wire, entry)` does,
-    /// until `enough_bytes` are there. Everything handed out before is settled. To be called until nothing comes: only
-    /// then does the next message wake the loop.
-    template <class Encode>
-    void fill(byte_buffer& wire, std::size_t enough_bytes, Encode&& encode)
-    {
-        if (handed_out_ == taken_.size()) {
-            taken_.clear();
-            handed_out_ = settled_ = 0;
-            std::lock_guard const lock(mutex_);
-            taken_.swap(incoming_);
-            woken_ = false;
-        }
-        while (handed_out_ < taken_.size() && wire.size() < enough_bytes) {
-            record head;
-            std::memcpy(&head, taken_.data() + handed_out_, sizeof head);
-            encode(wire, entry{{taken_.data() + handed_out_ + sizeof head, head.bytes}, head.op, head.is_event});
-            handed_out_ += sizeof head + head.bytes;
-            under_way_.push_back({wire.size(), handed_out_});
-        }
-    }
-    /// The transport has taken the first `written` bytes of `wire`.
-    void settle(std::size_t written)
-    {
-        std::size_t count = 0;
-        std::size_t const before = settled_;
-        while (first_ != under_way_.size() && under_way_[first_].wire_end <= written) {
-            settled_ = under_way_[first_++].taken_end;
-            ++count;
-        }
-        if (count == 0)
-            return;
-        if (first_ == under_way_.size())
-            forget_under_way();
-        std::lock_guard const lock(mutex_);
-        held_bytes_ -= settled_ - before;
-        held_count_ -= count;
-    }
-
-private:
-    struct record {
-        std::size_t bytes;
-        opcode op;
-        bool is_event;
-    };
-    struct mark {
-        std::size_t wire_end;
-        std::size_t taken_end;
-    };
-
-    void forget_under_way() noexcept
-    {
-        under_way_.clear();
-        first_ = 0;
-    }
-
-    std::size_t const max_bytes_;
-    std::size_t const max_unconnected_;
-    mutable std::mutex mutex_;
-    byte_buffer incoming_;
-    std::size_t held_bytes_ = 0;
-    std::size_t held_count_ = 0;
-    bool connected_ = false;
-    bool ended_ = false;
-    bool woken_ = false;
-
-    byte_buffer taken_;
-    std::size_t settled_ = 0;     // of taken_: the transport has it
-    std::size_t handed_out_ = 0;  // of taken_: encoded into the wire buffer
-    std::vector<mark> under_way_;
-    std::size_t first_ = 0;  // of under_way_: those before it are settled
-};
-
-}  // namespace polycast::inline v0::detail
-
 // ---- polycast/session/client_wire.hpp ----
 
 namespace polycast::inline v0::detail {
@@ -7998,6 +10188,16 @@ public:
     }
     /// Goes before what is queued.
     void first(std::string_view payload, opcode op) { append_message(wire_.first(), {payload, op, true}); }
+    /// Where messages go.
+    void append_message(byte_buffer& out, client_entry const& message)
+    {
+        auto const packed = link_.codec_.pack(message.op, message.payload, message.is_event);
+        link_.observer_.count(metric::messages_out, 1);
+        if (packed.compressed)
+            link_.observer_.count(metric::compressions, 1);
+        append_masked(out, packed.op, packed.payload, link_.fresh_key(), packed.rsv1);
+        link_.codec_.settle();
+    }
     void ping() { wire_.first().append(ping_frame({}, link_.fresh_key()).view()); }
     /// RFC 6455 §5.5.3: who has not yet answered earlier pings "MAY elect to send a Pong frame for only the most recently
     /// processed Ping frame". A server that pings and does not read makes this end hold no more than that.
@@ -8038,14 +10238,13 @@ private:
     static constexpr std::size_t enough_bytes = 64 * 1024;  // a write
     static constexpr std::size_t max_waiting_bytes = 16 * 1024;
 
-    void append_message(byte_buffer& out, client_outbox::entry const& message)
+    void messages(byte_buffer& bytes)
     {
-        auto const packed = link_.codec_.pack(message.op, message.payload, message.is_event);
-        link_.observer_.count(metric::messages_out, 1);
-        if (packed.compressed)
-            link_.observer_.count(metric::compressions, 1);
-        append_masked(out, packed.op, packed.payload, link_.fresh_key(), packed.rsv1);
-        link_.codec_.settle();
+        if constexpr (Link::reliable)
+            if (!link_.delivery_.fill(bytes))
+                return;
+        link_.outbox_.fill(bytes, enough_bytes,
+                           [this](byte_buffer& out, client_entry const& next) { append_message(out, next); });
     }
     /// What is next: nothing before the upgrade is answered and after our close frame.
     void fill()
@@ -8058,9 +10257,7 @@ private:
                 pong_.reset();
             }
             if (link_.phase_ == Link::phase::open || link_.closing_.sends_queued_first())
-                link_.outbox_.fill(bytes, enough_bytes, [this](byte_buffer& out, client_outbox::entry const& next) {
-                    append_message(out, next);
-                });
+                messages(bytes);
             if (link_.phase_ == Link::phase::closing && bytes.empty()) {
                 bytes.append(close_frame(link_.closing_.info().code, link_.closing_.info().reason, link_.fresh_key()).view());
                 close_sent_ = true;
@@ -8162,129 +10359,6 @@ private:
 
 }  // namespace polycast::inline v0::detail
 
-// ---- polycast/event/dispatch.hpp ----
-
-namespace polycast::inline v0 {
-
-namespace detail {
-
-template <class App, class Session, class E>
-concept handles_with_envelope = requires(App& app, Session& session, E const& event, envelope const& around) {
-    app.on(session, event, around);
-};
-template <class App, class Session, class E>
-concept handles_alone = requires(App& app, Session& session, E const& event) { app.on(session, event); };
-template <class App, class Session, class E>
-concept handles = handles_with_envelope<App, Session, E> || handles_alone<App, Session, E>;
-template <class App, class Session>
-concept catches_unknown = requires(App& app, Session& session, envelope const& around) {
-    app.on_unknown(session, around);
-};
-
-/// Instantiated once per event, so that the compiler's note names it.
-template <class App, class Session, class E>
-struct checked_handler {
-    static_assert(handles<App, Session, E>,
-                  "polycast: the application accepts an event but has no `on(session, event)` for it.");
-    static constexpr bool ok = handles<App, Session, E>;
-};
-
-/// The visitor that hands decoded events to the application's overloads.
-template <class App, class Session, class Reply>
-class dispatcher {
-public:
-    dispatcher(App& app, Session& session, Reply& reply) noexcept : app_(app), session_(session), reply_(reply) {}
-
-    template <class E>
-    void event(envelope const& around, E&& received)
-    {
-        using type = std::remove_cvref_t<E>;
-        if constexpr (std::same_as<type, message> && !handles<App, Session, type>) {
-            reply_.unknown_type(around);
-        } else if constexpr (checked_handler<App, Session, type>::ok) {
-            guarded(around, [&]() -> decltype(auto) {
-                if constexpr (handles_with_envelope<App, Session, type>)
-                    return app_.on(session_, std::as_const(received), around);
-                else
-                    return app_.on(session_, std::as_const(received));
-            });
-        }
-    }
-    void unknown(envelope const& around)
-    {
-        if constexpr (catches_unknown<App, Session>)
-            guarded(around, [&] { app_.on_unknown(session_, around); });
-        else
-            reply_.unknown_type(around);
-    }
-    void control(envelope const& around) { reply_.control(around); }
-    void error(envelope const& around, decode_error const& what) { reply_.bad(around, what); }
-
-    [[nodiscard]] bool stopped() const
-    {
-        if constexpr (requires(Reply const& r) { { r.stopped() } -> std::convertible_to<bool>; })
-            return std::as_const(reply_).stopped();
-        else
-            return false;
-    }
-
-private:
-    /// Runs a handler. What it throws goes no further; `reply.threw` may look at `std::current_exception()`.
-    template <class Handler>
-    void guarded(envelope const& around, Handler&& handler)
-    {
-        using result = std::invoke_result_t<Handler&>;
-        try {
-            if constexpr (std::is_void_v<result>) {
-                handler();
-            } else if constexpr (requires(result&& value) { reply_.handled(around, std::forward<result>(value)); }) {
-                return reply_.handled(around, handler());
-            } else {
-                (void)handler();
-            }
-        } catch (...) {
-            return reply_.threw(around);
-        }
-        reply_.handled(around);
-    }
-
-    App& app_;
-    Session& session_;
-    Reply& reply_;
-};
-
-}  // namespace detail
-
-/// Decodes a payload and calls the application for each event in it, in order: `app.on(session, event, envelope)` where
-/// there is such an overload, else `app.on(session, event)`; `app.on_unknown(session, envelope)` for a type that is not
-/// in `App::accepts`. Call on the session's shard.
-///
-/// | Expression                          | When                                                                       |
-/// |-------------------------------------|----------------------------------------------------------------------------|
-/// | `reply.handled(envelope)`           | a handler returned                                                         |
-/// | `reply.handled(envelope, result)`   | instead, where it exists and the handler returned a value                  |
-/// | `reply.threw(envelope)`             | a handler threw; called inside the catch                                   |
-/// | `reply.unknown_type(envelope)`      | no such event, and no `on_unknown`                                         |
-/// | `reply.bad(envelope, decode_error)` | refused by the serializer; the envelope has what was read before the fault |
-/// | `reply.control(envelope)`           | the type begins with `$`                                                   |
-/// | `reply.stopped()`                   | optional: true ends the payload, say because the session was closed        |
-template <class Serializer, class App, class Session, class Reply>
-void dispatch(App& app, Session& session, std::span<char> payload, decode_limits const& limits, Reply& reply)
-{
-    detail::dispatcher<App, Session, Reply> visitor(app, session, reply);
-    Serializer::template decode<accepted_events<App>>(payload, limits, visitor);
-}
-
-/// Hands a message without envelope to `app.on(session, message)`; else `reply.unknown_type`. For frames that the
-/// serializer does not read: binary ones under `serializer::json`.
-template <class App, class Session, class Reply>
-void dispatch_message(App& app, Session& session, message const& received, Reply& reply)
-{
-    detail::dispatcher<App, Session, Reply>(app, session, reply).event(envelope{}, message{received});
-}
-
-}  // namespace polycast::inline v0
-
 // ---- polycast/session/client_inbound.hpp ----
 
 namespace polycast::inline v0::detail {
@@ -8332,6 +10406,8 @@ public:
 
     void control(envelope const& said)
     {
+        if constexpr (Link::reliable)
+            link_.delivery_.control(said);
         if (said.type == "$bye" && said.reconnect_min_ms && said.reconnect_max_ms &&
             *said.reconnect_min_ms <= *said.reconnect_max_ms && *said.reconnect_max_ms <= max_invited_delay_ms)
             link_.attempts_.invited(std::chrono::milliseconds(*said.reconnect_min_ms),
@@ -8375,6 +10451,13 @@ private:
         }
         if constexpr (Link::speaks_polycast)
             if (is_events) {
+                if constexpr (Link::reliable)
+                    if (!link_.delivery_.is_plain()) {
+                        limits.max_errors = static_cast<std::size_t>(-1);  // each is counted
+                        serializer::template decode<accepted_events<typename Link::app_type>>(
+                            payload, limits, client_counting<Link, client_inbound>(link_, *this));
+                        return {};
+                    }
                 dispatch<serializer>(link_.app_, link_.session_, payload, limits, *this);
                 return {};
             }
@@ -8477,8 +10560,8 @@ namespace polycast::inline v0::detail {
 
 /// A client's life: attempts, a connection, its end, a pause, the next attempt. What happens within one is in the parts:
 /// `client_attempts` and `client_opening`, `client_reading`, `client_output`, `client_codec`, `client_heart`,
-/// `client_closing`. Handlers of the transport hold a
-/// reference, so it outlives what is pending; each remembers the attempt it belongs to and does nothing in a later one.
+/// `client_closing`, and `client_delivery` where the policy resumes. Handlers of the transport hold a reference, so it
+/// outlives what is pending; each remembers the attempt it belongs to and does nothing in a later one.
 template <class App, class T, class S, class C, class D, class O>
 class client_link : public std::enable_shared_from_this<client_link<App, T, S, C, D, O>> {
 public:
@@ -8491,6 +10574,10 @@ public:
     using compression = C;
     using codec = client_codec<S, C>;
     using session_type = client_session<client_link>;
+    static constexpr auto tokens = subprotocols<S, C>;
+    static constexpr bool speaks_polycast = !tokens.empty();
+    static constexpr bool reliable = D::resumes && speaks_polycast;
+    using outbox_type = std::conditional_t<reliable, client_requests, client_outbox>;
 
     /// Throws `std::system_error` if the compression policy cannot use its options.
     client_link(loop& l, bool owns_loop, client_options options, App app)
@@ -8517,19 +10604,32 @@ public:
     template <class Event>
     outcome emit(Event const& event)
     {
-        thread_local byte_buffer text;
-        text.clear();
-        if (S::encode(text, envelope_head{}, event))
+        if constexpr (reliable)
+            return put(event, delivery_.is_plain() ? 0 : delivery_.fresh_id(), false);
+        else
+            return put(event, 0, false);
+    }
+    template <class Event>
+    std::uint64_t request(Event const& event)
+    {
+        if (delivery_.is_plain())
+            return 0;
+        std::uint64_t const id = delivery_.fresh_id();
+        return polycast::accepted(put(event, id, true)) ? id : 0;
+    }
+    outcome ask(std::string_view room, bool wanted)
+    {
+        if (room.empty())
             return outcome::refused;
-        observer_.count_shared(metric::encodes, 1);
-        return push({text.view(), S::frame_opcode, true});
+        delivery_.ask(room, wanted);
+        return outbox_.signal([this] { wake(); }) ? outcome::queued : outcome::gone;
     }
     outcome send(std::string_view payload, opcode op)
     {
-        return is_control(op) || op == opcode::continuation ? outcome::refused : push({payload, op, false});
+        return is_control(op) || op == opcode::continuation ? outcome::refused : push({payload, op, false}, 0, false);
     }
     [[nodiscard]] bool is_open() const noexcept { return open_; }
-    [[nodiscard]] client_outbox const& outbox() const noexcept { return outbox_; }
+    [[nodiscard]] outbox_type const& outbox() const noexcept { return outbox_; }
     [[nodiscard]] O const& observer() const noexcept { return observer_; }
 
     // On the loop's thread ----------------------------------------------------------------------------------------
@@ -8560,15 +10660,15 @@ public:
 private:
     friend client_attempts<client_link>;
     friend client_closing<client_link>;
+    friend client_delivery<client_link>;
     friend client_dictionary<client_link>;
     friend client_heart<client_link>;
     friend client_inbound<client_link>;
+    friend client_counting<client_link, client_inbound<client_link>>;
     friend client_opening<client_link>;
     friend client_output<client_link>;
     friend client_reading<client_link>;
     enum class phase : std::uint8_t { idle, connecting, upgrading, open, closing, waiting, stopped };
-    static constexpr auto tokens = subprotocols<S, C>;
-    static constexpr bool speaks_polycast = !tokens.empty();
 
     static client_link*& in_turn() noexcept
     {
@@ -8584,7 +10684,14 @@ private:
             ~scope() { in_turn() = outer; }
         } const back{std::exchange(in_turn(), this)};
         f();
+        if constexpr (reliable)
+            delivery_.turn_ends();
         output_.flush();
+        if constexpr (reliable)
+            if (delivery_.draining()) {
+                wind_up();
+                output_.flush();
+            }
     }
     /// A handler of this attempt.
     template <class F>
@@ -8604,12 +10711,32 @@ private:
             observer_.count(metric::handler_errors, 1);
         }
     }
-    outcome push(client_outbox::entry const& message)
+    template <class Event>
+    outcome put(Event const& event, [[maybe_unused]] std::uint64_t id, bool asks)
     {
-        return outbox_.push(message, [this] {
-            if (in_turn() != this)
-                notifier_->notify();
-        });
+        thread_local byte_buffer text;
+        text.clear();
+        envelope_head head;
+        [[maybe_unused]] client_id_text const shown(id);
+        if constexpr (reliable)
+            head.id_json = shown.view();
+        if (S::encode(text, head, event))
+            return outcome::refused;
+        observer_.count_shared(metric::encodes, 1);
+        return push({text.view(), S::frame_opcode, true}, id, asks);
+    }
+    outcome push(client_entry const& message, [[maybe_unused]] std::uint64_t id, [[maybe_unused]] bool asks)
+    {
+        if constexpr (reliable)
+            return outbox_.push(message, id, asks, [this] { wake(); });
+        else
+            return outbox_.push(message, [this] { wake(); });
+    }
+    /// In the lock of the outbox, as long as that has not ended.
+    void wake()
+    {
+        if (in_turn() != this)
+            notifier_->notify();
     }
     [[nodiscard]] masking_key fresh_key() { return static_cast<masking_key>(loop_.random()); }
 
@@ -8634,6 +10761,9 @@ private:
     }
     void wind_up()
     {
+        if constexpr (reliable)
+            if (phase_ == phase::open && !delivery_.may_close())
+                return;
         if (phase_ == phase::open)
             closing_.leave(close_code::normal, {}, true);
         else if (phase_ != phase::closing)
@@ -8642,20 +10772,27 @@ private:
     void opened(response const& answer)
     {
         phase_ = phase::open;
-        open_ = true;
         subprotocol_ = answer.header("Sec-WebSocket-Protocol");
-        attempts_.succeeded();
         closing_.begin_connection();
         reading_.begin_frames(codec_.has_extension());
-        outbox_.set_connected(true);
-        observer_.count(metric::opened, 1);
+        heart_.begin();
+        if constexpr (reliable)
+            return delivery_.begin(subprotocol_.empty());
         if constexpr (speaks_polycast)
             if (!subprotocol_.empty()) {  // WIRE: the first message of a client that offered a token
                 byte_buffer text;
                 if (!S::encode(text, envelope_head{}, control::open{}))
                     output_.first(text.view(), S::frame_opcode);
             }
-        heart_.begin();
+        begin_session();
+    }
+    /// The server takes messages of the application.
+    void begin_session()
+    {
+        open_ = true;
+        attempts_.succeeded();
+        outbox_.set_connected(true);
+        observer_.count(metric::opened, 1);
         if constexpr (has_opened<App, session_type>)
             guarded([&] { app_.opened(session_); });
     }
@@ -8667,6 +10804,8 @@ private:
         attempts_.cancel();
         closing_.cancel();
         dictionary_.cancel();
+        if constexpr (reliable)
+            delivery_.disconnected();
         heart_.stop();
         if (stream_)
             stream_->close();
@@ -8694,7 +10833,7 @@ private:
     App app_;
     [[no_unique_address]] O observer_{};
     session_type session_{*this};
-    client_outbox outbox_;
+    outbox_type outbox_;
     std::atomic<bool> started_{false}, stop_asked_{false}, open_{false};
 
     codec codec_;
@@ -8705,6 +10844,8 @@ private:
     client_closing<client_link> closing_{*this};
     [[no_unique_address]] std::conditional_t<has_dictionary<C>, client_dictionary<client_link>,
                                              no_client_dictionary<client_link>> dictionary_{*this};
+    [[no_unique_address]] std::conditional_t<reliable, client_delivery<client_link>,
+                                             no_client_delivery<client_link>> delivery_{*this};
     std::optional<typename T::notifier> notifier_;
     std::optional<stream> stream_;
 
@@ -8809,8 +10950,26 @@ struct tcp {
         bool launched_ = false;
     };
 
+    /// A connection on its way from one loop to another.
+    class transit {
+    public:
+        explicit transit(int descriptor) noexcept : descriptor_(descriptor) {}
+        transit(transit&& other) noexcept : descriptor_(other.take()) {}
+        ~transit()
+        {
+            if (descriptor_ >= 0)
+                ::close(descriptor_);
+        }
+        [[nodiscard]] int take() noexcept { return std::exchange(descriptor_, -1); }
+
+    private:
+        int descriptor_;
+    };
+
     class stream {
     public:
+        explicit stream(loop& on) : socket_(on.context().get_executor()) {}  ///< closed
+        stream(loop& on, transit&& from) : stream(socket(on.context().get_executor(), protocol::v4(), from.take())) {}
         explicit stream(socket&& connected) noexcept : socket_(std::move(connected))
         {
             std::error_code ignored;
@@ -8861,6 +11020,12 @@ struct tcp {
             socket_.close(ignored);
         }
         [[nodiscard]] bool is_open() const noexcept { return socket_.is_open(); }
+        [[nodiscard]] static constexpr bool can_leave() noexcept { return true; }
+        [[nodiscard]] transit leave()
+        {
+            std::error_code ignored;
+            return transit(socket_.release(ignored));
+        }
 
         // For a transport on top of this one.
         [[nodiscard]] int native_handle() { return socket_.native_handle(); }
@@ -9145,6 +11310,11 @@ namespace polycast::inline v0 {
 /// connection took in part is sent again. What a lost connection took whole may not have reached the server
 /// (`delivery::at_most_once`).
 ///
+/// With `delivery::at_least_once<>` the client resumes its session: it counts and acknowledges what comes, joins its rooms
+/// again, drops what it has seen, and keeps each event that it sends until the server answers it. In one session of a
+/// server that keeps it, events then arrive exactly once and in order, both ways; what the server has dropped is told to
+/// `gap`. A server that agrees on no subprotocol is served in plain mode, at most once.
+///
 /// What may heal is tried again, with the backoff of the options: a server that is away or full, a proxy that fails, a
 /// TLS certificate that is not trusted, has expired or is for another name (who operates the server may mend it; the
 /// application's `failed` is told the `tls_error`). Refused credentials (401, 403, a proxy's 407) and a URL that this
@@ -9197,6 +11367,27 @@ public:
     outcome emit(Event const& event)
     {
         return link_->emit(event);
+    }
+    /// Sends an event and returns its id, with which the application's `answered` is told the answer, once; 0: as the
+    /// failures of `emit`, or the server is in plain mode. From any thread.
+    template <event Event>
+        requires link::reliable
+    std::uint64_t request(Event const& event)
+    {
+        return link_->request(event);
+    }
+    /// Joins a room, now and again whenever a new session begins; what is missed meanwhile is asked for. Once is enough.
+    /// In plain mode there are no rooms to join. From any thread. `refused`: no name; `gone`: the client has stopped.
+    outcome join(std::string_view room)
+        requires link::reliable
+    {
+        return link_->ask(room, true);
+    }
+    /// Leaves a room, and forgets what was seen of it. From any thread; as `join`.
+    outcome leave(std::string_view room)
+        requires link::reliable
+    {
+        return link_->ask(room, false);
     }
     /// Sends a message as it is. From any thread; as `emit`.
     outcome send(std::string_view payload, opcode op = opcode::text) { return link_->send(payload, op); }
@@ -10312,6 +12503,1509 @@ static_assert(compression_policy<zstd<>>);
 
 }  // namespace polycast::inline v0::compression
 
+// ---- polycast/delivery/memory_log.hpp ----
+
+namespace polycast::inline v0::delivery {
+
+/// The log of a session is a queue of references to frames that all receivers share. It ends with the process.
+struct memory_log {
+    static constexpr bool durable = false;
+};
+
+}  // namespace polycast::inline v0::delivery
+
+// ---- polycast/delivery/at_least_once.hpp ----
+
+namespace polycast::inline v0::delivery {
+
+/// No event is lost: a session outlives its connection for `delivery::options::resume_window`. Its events are counted in
+/// the order they are written, kept in `Log` until they are acknowledged, and replayed to the connection that resumes it
+/// (WIRE, reliable mode); what a limit makes impossible is named by a `$gap`. A client that never says `$open` is served at
+/// most once.
+template <class Log = memory_log>
+struct at_least_once {
+    static_assert(
+        requires { { Log::durable } -> std::convertible_to<bool>; },
+        "polycast: at_least_once<Log> keeps events in a log; name delivery::memory_log or delivery::sqlite_log (the latter "
+        "with POLYCAST_WITH_SQLITE), or nothing.");
+    using policy_axis = delivery_axis;
+    using log = Log;
+    static constexpr bool resumes = true;
+};
+static_assert(delivery_policy<at_least_once<>>);
+
+}  // namespace polycast::inline v0::delivery
+
+// ---- polycast/delivery/retry.hpp ----
+
+namespace polycast::inline v0 {
+
+/// How often and how long an emission that was not accepted is tried again.
+struct retry_options {
+    unsigned attempts = 3;  ///< in all, the first included
+    std::chrono::milliseconds first{100};
+    double factor = 2;  ///< each delay is that many times the one before
+    std::chrono::milliseconds cap{2000};
+    std::chrono::milliseconds budget{500};  ///< no attempt begins later than that after the first
+};
+
+/// True if the same emission may have another outcome soon: a queue drains, a session comes back. What is refused stays
+/// refused.
+[[nodiscard]] constexpr bool may_change(outcome o) noexcept
+{
+    return o == outcome::over_budget || o == outcome::gone;
+}
+
+/// When to try next. Has no clock and does no I/O: any loop, or thread, waits in its own way.
+class retry_schedule {
+public:
+    explicit constexpr retry_schedule(retry_options const& options) noexcept : options_(options), delay_(options.first) {}
+
+    /// After each attempt: how long to wait for the next, or nothing if there is to be none, as it was accepted, or
+    /// trying is pointless or over. `spent`: since the first attempt began.
+    [[nodiscard]] constexpr std::optional<std::chrono::milliseconds> next(outcome o,
+                                                                          std::chrono::milliseconds spent) noexcept
+    {
+        if (made_ != options_.attempts)
+            ++made_;
+        auto const delay = delay_ < options_.cap ? std::chrono::duration_cast<std::chrono::milliseconds>(delay_)
+                                                 : options_.cap;
+        if (!may_change(o) || made_ >= options_.attempts || spent > options_.budget || delay > options_.budget - spent)
+            return std::nullopt;
+        delay_ = std::min<real_delay>(delay_ * options_.factor, options_.cap);
+        return delay;
+    }
+
+private:
+    using real_delay = std::chrono::duration<double, std::milli>;
+
+    retry_options options_;
+    real_delay delay_;
+    unsigned made_ = 0;
+};
+
+namespace detail {
+[[nodiscard]] constexpr outcome status_of(outcome o) noexcept
+{
+    return o;
+}
+[[nodiscard]] constexpr outcome status_of(sent const& s) noexcept
+{
+    return s.status;
+}
+}  // namespace detail
+
+/// Makes `attempt()`, which emits and returns an `outcome` or a `sent`, until it is accepted or the schedule ends, and
+/// returns the last result. A fan-out that reached anybody is accepted: it is not sent to some twice. `sleep(delay)` is
+/// called once before each further attempt. For threads of a producer's own: on a shard it would hold up every session.
+template <class Clock = std::chrono::steady_clock, std::invocable Attempt,
+          std::invocable<std::chrono::milliseconds> Sleep>
+auto with_retry(retry_options const& options, Attempt&& attempt, Sleep&& sleep)
+{
+    retry_schedule schedule(options);
+    auto const begin = Clock::now();
+    for (;;) {
+        auto result = attempt();
+        auto const spent = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
+        auto const delay = schedule.next(detail::status_of(result), spent);
+        if (!delay)
+            return result;
+        sleep(*delay);
+    }
+}
+/// The same; the thread sleeps.
+template <std::invocable Attempt>
+auto with_retry(retry_options const& options, Attempt&& attempt)
+{
+    return with_retry(options, std::forward<Attempt>(attempt),
+                      [](std::chrono::milliseconds delay) { std::this_thread::sleep_for(delay); });
+}
+
+}  // namespace polycast::inline v0
+
+// ---- polycast/delivery/journal_batch.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// A room without a past, unless it has events behind the offset `floor`: then it lives again.
+struct forgotten_room {
+    std::string name;
+    std::uint64_t floor;
+};
+
+/// What a shard changed in its sessions and rooms since the last commit, reduced to what is left of it: an event that
+/// came, was numbered and acknowledged in between is not in here. No I/O. On one shard.
+///
+/// Written in this order it is as if all calls had been made one by one: `wiped`, `opened`, `trimmed`, `covered`,
+/// `removed`, `numbered`, and then what is new.
+class journal_batch {
+public:
+    struct entry {
+        std::uint64_t id, number;  // number 0: waits
+        frame_ref frame;           // none: removed
+        lane lane_;
+        bool critical;
+    };
+    struct range {
+        std::uint64_t from, to;
+    };
+    struct gap : range {
+        std::string reason;
+    };
+    struct numbering {
+        std::uint64_t id, number;
+    };
+    struct request {
+        std::string id, answer;
+    };
+    struct session_changes {
+        bool wiped = false;   ///< what the file has of it goes
+        bool opened = false;  ///< the file has nothing of it
+        std::string name, user;
+        std::uint64_t count = 0, acked = 0, trimmed = 0;
+        std::vector<entry> entries;        ///< new, by id
+        std::size_t dead = 0;              ///< of these, removed
+        std::vector<gap> gaps;             ///< new
+        std::vector<range> covered;        ///< numbers whose events became gaps
+        std::vector<std::uint64_t> removed;  ///< ids that wait in the file
+        std::vector<numbering> numbered;     ///< the same
+        std::vector<std::pair<std::string, bool>> rooms;  ///< true: is in it
+        std::vector<request> requests;
+        std::size_t keep_requests = 0;
+    };
+    struct history_event {
+        std::uint64_t offset;
+        std::int64_t at_ms;
+        frame_ref frame;
+    };
+    struct room_changes {
+        std::uint64_t offset = 0, trimmed = 0;
+        std::vector<history_event> events;
+    };
+
+    void opened(std::uint64_t session, std::string_view name, std::string_view user)
+    {
+        session_changes& s = sessions_[session];
+        s.opened = true;
+        s.name = name;
+        s.user = user;
+    }
+    void ended(std::uint64_t session)
+    {
+        auto const [place, is_new] = sessions_.try_emplace(session);
+        if (place->second.opened && !place->second.wiped) {
+            sessions_.erase(place);
+            return;
+        }
+        place->second = {};
+        place->second.wiped = true;
+    }
+    void accepted(std::uint64_t session, std::uint64_t id, frame_ref const& frame, lane l, bool critical)
+    {
+        sessions_[session].entries.push_back({id, 0, frame, l, critical});
+    }
+    void numbered(std::uint64_t session, std::uint64_t id, std::uint64_t number)
+    {
+        session_changes& s = sessions_[session];
+        s.count = std::max(s.count, number);
+        if (entry* const e = find(s, id))
+            e->number = number;
+        else if (!s.opened)
+            s.numbered.push_back({id, number});
+    }
+    void removed(std::uint64_t session, std::uint64_t id)
+    {
+        session_changes& s = sessions_[session];
+        if (entry* const e = find(s, id)) {
+            // Swept together, as it is most often the oldest of a long queue.
+            e->frame = {};
+            if (++s.dead > 16 && s.dead > s.entries.size() / 2)
+                drop(s, [](entry const&) { return false; });
+        } else if (!s.opened) {
+            s.removed.push_back(id);
+        }
+    }
+    void skipped(std::uint64_t session, std::uint64_t from, std::uint64_t to, std::string_view reason)
+    {
+        session_changes& s = sessions_[session];
+        s.count = std::max(s.count, to);
+        forget(s, from, to);
+        if (!s.opened)
+            s.covered.push_back({from, to});
+        if (!s.gaps.empty() && s.gaps.back().to + 1 == from && s.gaps.back().reason == reason)
+            s.gaps.back().to = to;
+        else
+            s.gaps.push_back({{from, to}, std::string(reason)});
+    }
+    void trimmed(std::uint64_t session, std::uint64_t up_to, bool acknowledged)
+    {
+        session_changes& s = sessions_[session];
+        s.count = std::max(s.count, up_to);
+        s.trimmed = std::max(s.trimmed, up_to);
+        if (acknowledged)
+            s.acked = std::max(s.acked, up_to);
+        forget(s, 1, up_to);
+        std::erase_if(s.gaps, [up_to](gap const& g) { return g.to <= up_to; });
+        for (gap& g : s.gaps)
+            g.from = std::max(g.from, up_to + 1);
+    }
+    void room(std::uint64_t session, std::string_view name, bool in_it)
+    {
+        session_changes& s = sessions_[session];
+        auto const known =
+            std::find_if(s.rooms.begin(), s.rooms.end(), [name](auto const& r) { return r.first == name; });
+        if (known != s.rooms.end())
+            known->second = in_it;
+        else
+            s.rooms.emplace_back(name, in_it);
+    }
+    void requested(std::uint64_t session, std::string_view id, std::string_view answer, std::size_t keep)
+    {
+        session_changes& s = sessions_[session];
+        s.keep_requests = keep;
+        if (s.requests.size() >= keep && !s.requests.empty())
+            s.requests.erase(s.requests.begin());
+        s.requests.push_back({std::string(id), std::string(answer)});
+    }
+    void history(std::string_view name, history_event event)
+    {
+        room_changes& r = room_named(name);
+        r.offset = std::max(r.offset, event.offset);
+        r.events.push_back(std::move(event));
+    }
+    void history_trimmed(std::string_view name, std::uint64_t up_to)
+    {
+        room_changes& r = room_named(name);
+        r.trimmed = std::max(r.trimmed, up_to);
+        std::erase_if(r.events, [up_to](history_event const& e) { return e.offset <= up_to; });
+    }
+
+    [[nodiscard]] bool empty() const noexcept { return sessions_.empty() && rooms_.empty(); }
+    void clear() noexcept
+    {
+        sessions_.clear();
+        rooms_.clear();
+    }
+    [[nodiscard]] auto const& sessions() const noexcept { return sessions_; }
+    [[nodiscard]] auto const& rooms() const noexcept { return rooms_; }
+
+private:
+    static entry* find(session_changes& s, std::uint64_t id)
+    {
+        auto const place = std::lower_bound(s.entries.begin(), s.entries.end(), id,
+                                            [](entry const& e, std::uint64_t wanted) { return e.id < wanted; });
+        return place != s.entries.end() && place->id == id && place->frame ? &*place : nullptr;
+    }
+    template <class Gone>
+    static void drop(session_changes& s, Gone gone)
+    {
+        std::erase_if(s.entries, [&](entry const& e) { return !e.frame || gone(e); });
+        s.dead = 0;
+    }
+    /// Events with these numbers go. Those that wait in the file under an id go there.
+    static void forget(session_changes& s, std::uint64_t from, std::uint64_t to)
+    {
+        auto const gone = [from, to](auto const& e) { return e.number >= from && e.number <= to; };
+        drop(s, gone);
+        for (numbering const& n : s.numbered)
+            if (gone(n))
+                s.removed.push_back(n.id);
+        std::erase_if(s.numbered, gone);
+    }
+    room_changes& room_named(std::string_view name)
+    {
+        if (auto const known = rooms_.find(name); known != rooms_.end())
+            return known->second;
+        return rooms_[std::string(name)];
+    }
+
+    std::unordered_map<std::uint64_t, session_changes> sessions_;
+    string_map<room_changes> rooms_;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/delivery/log_error.hpp ----
+
+namespace polycast::inline v0 {
+
+/// Why a durable log could not be opened, read or written.
+enum class log_error {
+    cannot_open = 1,   ///< the file cannot be opened or created: no such folder, no permission
+    locked,            ///< another server, or another program, has the file
+    not_a_log,         ///< the file is a database of something else, or no database
+    wrong_schema,      ///< a log of another version of polycast
+    corrupt,           ///< the file is damaged
+    disk_full,         ///< no room for what was to be written
+    read_only,         ///< the file, its folder or its file system cannot be written
+    io_failed,         ///< the system failed to read, write or sync
+    no_memory,         ///< not enough memory
+    library_failure,   ///< SQLite refused for a reason that is a fault of polycast
+};
+
+}  // namespace polycast::inline v0
+
+template <>
+struct std::is_error_code_enum<polycast::log_error> : std::true_type {};
+
+namespace polycast::inline v0 {
+
+class log_category_type final : public std::error_category {
+    char const* name() const noexcept override { return "polycast.log"; }
+    std::string message(int value) const override
+    {
+        switch (static_cast<log_error>(value)) {
+        case log_error::cannot_open: return "the log cannot be opened";
+        case log_error::locked: return "the log is locked by another process";
+        case log_error::not_a_log: return "the file is not a polycast log";
+        case log_error::wrong_schema: return "the log is of another version of polycast";
+        case log_error::corrupt: return "the log is damaged";
+        case log_error::disk_full: return "no room for the log on its disk";
+        case log_error::read_only: return "the log cannot be written";
+        case log_error::io_failed: return "reading or writing the log failed";
+        case log_error::no_memory: return "not enough memory for the log";
+        case log_error::library_failure: return "the database of the log failed";
+        }
+        return "unknown log error";
+    }
+    std::error_condition default_error_condition(int value) const noexcept override
+    {
+        switch (static_cast<log_error>(value)) {
+        case log_error::cannot_open:
+        case log_error::locked:
+        case log_error::not_a_log:
+        case log_error::wrong_schema:
+        case log_error::corrupt: return failure::validation;
+        default: return failure::internal;
+        }
+    }
+};
+
+inline log_category_type const log_category{};
+
+inline std::error_code make_error_code(log_error e) noexcept
+{
+    return {static_cast<int>(e), log_category};
+}
+
+}  // namespace polycast::inline v0
+
+// ---- polycast/delivery/options.hpp ----
+
+namespace polycast::inline v0::delivery {
+
+/// The numbers of reliable delivery, as an operator sets them. Nothing here has a meaning for `at_most_once`.
+struct options {
+    std::chrono::milliseconds resume_window = std::chrono::minutes(3);  ///< since a session's last activity
+    std::size_t max_away_sessions = 1000;  ///< per shard, without a connection; of more the longest away expire
+    std::size_t max_log_bytes = 1024 * 1024;  ///< per session, sent and not acknowledged; of more the oldest are evicted
+    std::chrono::milliseconds max_log_age = std::chrono::minutes(3);  ///< likewise of what was sent longer ago
+    std::uint32_t ack_every = 32;                                      ///< what clients are asked for: an ack at least
+    std::chrono::milliseconds ack_within = std::chrono::milliseconds(500);  ///< this often, and this soon
+    std::size_t max_requests = 256;       ///< per session: ids of answered requests that are not run again
+    std::size_t max_offline_events = 50;  ///< per user without any session: kept for the next one; critical ones displace others
+    std::size_t max_offline_users = 1000;  ///< users for whom events are kept; of more the oldest are forgotten
+
+    // Of a log that outlives the process.
+    std::string log_file = "polycast.db";
+    std::size_t max_backlog_bytes = 64 * 1024 * 1024;  ///< per shard, not on the disk as commits fail: beyond it events are refused
+    bool survive_power_loss = false;  ///< wait for the disk at each commit; without it only the process may die
+};
+
+/// What is impossible in `o`, one sentence each; empty if all is well.
+[[nodiscard]] inline std::string faults(options const& o)
+{
+    std::string found;
+    auto const check = [&](bool fine, char const* sentence) {
+        if (!fine)
+            found.append(found.empty() ? "" : "; ").append(sentence);
+    };
+    check(o.resume_window.count() > 0, "delivery.resume_window must be above 0");
+    check(o.max_log_age.count() > 0, "delivery.max_log_age must be above 0");
+    check(o.max_log_bytes > 0, "delivery.max_log_bytes must be above 0");
+    check(o.ack_every > 0, "delivery.ack_every must be above 0");
+    check(o.ack_within.count() > 0, "delivery.ack_within must be above 0");
+    check(o.max_requests > 0, "delivery.max_requests must be above 0");
+    return found;
+}
+
+}  // namespace polycast::inline v0::delivery
+
+// ---- polycast/delivery/sqlite_connection.hpp ----
+
+#if POLYCAST_WITH_SQLITE
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+static_assert(SQLITE_VERSION_NUMBER >= 3035000, "polycast: the log needs SQLite 3.35, the first with RETURNING.");
+
+namespace polycast::inline v0::detail {
+
+/// What a result of SQLite means, extended or not (sqlite.org/rescode.html).
+[[nodiscard]] inline log_error log_error_of(int result) noexcept
+{
+    switch (result & 0xFF) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return log_error::locked;
+    case SQLITE_NOTADB: return log_error::not_a_log;
+    case SQLITE_CORRUPT: return log_error::corrupt;
+    case SQLITE_FULL: return log_error::disk_full;
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+    case SQLITE_CANTOPEN: return log_error::cannot_open;
+    case SQLITE_READONLY: return log_error::read_only;
+    case SQLITE_IOERR: return log_error::io_failed;
+    case SQLITE_NOMEM: return log_error::no_memory;
+    default: return log_error::library_failure;
+    }
+}
+
+/// One database file. Not locked: whoever shares it takes care.
+class sqlite_connection {
+public:
+    /// Throws `std::system_error`.
+    explicit sqlite_connection(std::string const& file) : file_(file)
+    {
+        // What users were sent is nobody else's to read. Only a file that was not there is touched: closing one that is
+        // in use would drop the locks that this process has on it (fcntl(2)).
+        if (int const created = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600); created >= 0)
+            ::close(created);
+        sqlite3* opened = nullptr;
+        int const flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+        int const result = sqlite3_open_v2(file.c_str(), &opened, flags, nullptr);
+        db_.reset(opened);
+        require(result);
+        sqlite3_extended_result_codes(db_.get(), 1);
+    }
+    [[nodiscard]] sqlite3* get() const noexcept { return db_.get(); }
+    /// Runs statements that return nothing of interest. Any result of SQLite.
+    [[nodiscard]] int run(char const* sql) noexcept { return sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr); }
+    /// Throws for every result but success.
+    void require(int result) const
+    {
+        if (result != SQLITE_OK && result != SQLITE_ROW && result != SQLITE_DONE)
+            fail(log_error_of(result), db_ ? sqlite3_errmsg(db_.get()) : sqlite3_errstr(result));
+    }
+    [[noreturn]] void fail(log_error why, std::string_view detail) const
+    {
+        throw std::system_error(why, "polycast: log " + file_ + " (" + std::string(detail) + ")");
+    }
+
+private:
+    struct closed {
+        void operator()(sqlite3* db) const noexcept { sqlite3_close_v2(db); }
+    };
+    std::string file_;
+    std::unique_ptr<sqlite3, closed> db_;
+};
+
+/// A prepared statement. Bytes that are bound are not copied: they live until the next `reset`.
+class sqlite_statement {
+public:
+    /// Throws `std::system_error`. Compiled on use, and once.
+    sqlite_statement(sqlite_connection& connection, char const* sql) : connection_(&connection)
+    {
+        sqlite3_stmt* prepared = nullptr;
+        connection.require(sqlite3_prepare_v3(connection.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &prepared, nullptr));
+        statement_.reset(prepared);
+    }
+    /// Binds all parameters, in order.
+    template <class... Values>
+    sqlite_statement& with(Values const&... values) noexcept
+    {
+        int place = 0;
+        (bind(++place, values), ...);
+        return *this;
+    }
+    /// To the end, rows ignored. The result of SQLite: `SQLITE_DONE` is success.
+    [[nodiscard]] int run() noexcept
+    {
+        return each([] {});
+    }
+    /// As `run`, with a call for each row.
+    template <class Row>
+    [[nodiscard]] int each(Row&& row)
+    {
+        struct rewind {
+            sqlite3_stmt* statement;
+            ~rewind()
+            {
+                sqlite3_reset(statement);
+                sqlite3_clear_bindings(statement);
+            }
+        } const guard{statement_.get()};
+        for (;;) {
+            int const result = sqlite3_step(statement_.get());
+            if (result != SQLITE_ROW)
+                return result;
+            row();
+        }
+    }
+    /// As `each`, for reading at the start: throws.
+    template <class Row>
+    void read(Row&& row)
+    {
+        connection_->require(each(row));
+    }
+    [[nodiscard]] std::int64_t integer(int column) const noexcept
+    {
+        return sqlite3_column_int64(statement_.get(), column);
+    }
+    [[nodiscard]] std::uint64_t count(int column) const noexcept { return static_cast<std::uint64_t>(integer(column)); }
+    /// Until the next row.
+    [[nodiscard]] std::string_view bytes(int column) const noexcept
+    {
+        auto const* const data = static_cast<char const*>(sqlite3_column_blob(statement_.get(), column));
+        auto const size = static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column));
+        return data == nullptr ? std::string_view{} : std::string_view(data, size);
+    }
+    [[nodiscard]] std::string text(int column) const { return std::string(bytes(column)); }
+
+private:
+    struct finalized {
+        void operator()(sqlite3_stmt* statement) const noexcept { sqlite3_finalize(statement); }
+    };
+    // Neither fails, but for bytes beyond SQLite's limit of 1 GB: then the column's NOT NULL refuses the row.
+    void bind(int place, std::int64_t value) noexcept { sqlite3_bind_int64(statement_.get(), place, value); }
+    void bind(int place, std::uint64_t value) noexcept { bind(place, static_cast<std::int64_t>(value)); }
+    void bind(int place, std::nullptr_t) noexcept { sqlite3_bind_null(statement_.get(), place); }
+    void bind(int place, std::string_view value) noexcept
+    {
+        // As a blob, which may hold anything. An empty view may have no address, and that would be NULL.
+        sqlite3_bind_blob64(statement_.get(), place, value.empty() ? "" : value.data(), value.size(), SQLITE_STATIC);
+    }
+
+    sqlite_connection* connection_;
+    std::unique_ptr<sqlite3_stmt, finalized> statement_;
+};
+
+}  // namespace polycast::inline v0::detail
+
+#endif
+
+// ---- polycast/delivery/sqlite_schema.hpp ----
+
+#if POLYCAST_WITH_SQLITE
+
+#include <cstdint>
+#include <string>
+
+namespace polycast::inline v0::detail {
+
+/// `entry.place` of what waits is this plus its id, so that a session's rows lie together and in order: what is numbered
+/// by number, then what waits by id. Numbers and ids are below it.
+inline constexpr std::uint64_t waiting_place = std::uint64_t{1} << 62;
+
+/// In the file's header, so that nothing else is mistaken for a log: "poly".
+inline constexpr std::int64_t log_application_id = 0x706F6C79;
+/// Another schema has another number, and is refused.
+inline constexpr std::int64_t log_schema_version = 1;
+
+// A frame's payload is stored once, whoever has it. `session.count` may lag behind the numbers in `entry`: it is brought
+// up to date when these go. An entry without frame is a gap. Texts are blobs, as they may hold anything.
+inline constexpr char const* log_schema = R"(
+BEGIN;
+CREATE TABLE setting(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE session(id INTEGER PRIMARY KEY, name BLOB NOT NULL, user BLOB NOT NULL,
+    count INTEGER NOT NULL, acked INTEGER NOT NULL);
+CREATE TABLE frame(id INTEGER PRIMARY KEY, op INTEGER NOT NULL, rsv1 INTEGER NOT NULL, form INTEGER NOT NULL,
+    payload BLOB NOT NULL);
+CREATE TABLE entry(session INTEGER, place INTEGER, frame INTEGER, flags INTEGER, skipped INTEGER, reason BLOB,
+    PRIMARY KEY(session, place)) WITHOUT ROWID;
+CREATE TABLE member(session INTEGER, room BLOB NOT NULL, PRIMARY KEY(session, room)) WITHOUT ROWID;
+CREATE TABLE request(session INTEGER, place INTEGER, id BLOB NOT NULL, answer BLOB NOT NULL,
+    PRIMARY KEY(session, place)) WITHOUT ROWID;
+CREATE TABLE room(name BLOB PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE history(room BLOB, place INTEGER, at_ms INTEGER NOT NULL, frame INTEGER NOT NULL,
+    PRIMARY KEY(room, place)) WITHOUT ROWID;
+PRAGMA application_id = 0x706F6C79;
+PRAGMA user_version = 1;
+COMMIT;
+)";
+
+/// Makes a log of a new or empty file, or makes sure that this is one and is whole: reads it all. From then on the file
+/// is this connection's alone. Throws `std::system_error`.
+inline void open_log(sqlite_connection& log, bool survive_power_loss)
+{
+    auto const value = [&log](char const* sql) {
+        std::int64_t found = 0;
+        sqlite_statement read(log, sql);
+        read.read([&] { found = read.integer(0); });
+        return found;
+    };
+    auto const text = [&log](char const* sql) {
+        std::string found;
+        sqlite_statement read(log, sql);
+        read.read([&] { found = read.text(0); });
+        return found;
+    };
+    // Before the first access: then the file is locked until it is closed, and what SQLite knows of the write-ahead log
+    // is in memory instead of a third file (sqlite.org/wal.html §8).
+    log.require(log.run("PRAGMA locking_mode = EXCLUSIVE"));
+    bool const is_new = value("SELECT count(*) FROM sqlite_schema") == 0;
+    if (!is_new && value("PRAGMA application_id") != log_application_id)
+        log.fail(log_error::not_a_log, "it is a database of something else");
+    if (auto const version = value("PRAGMA user_version"); !is_new && version != log_schema_version)
+        log.fail(log_error::wrong_schema, "its schema is " + std::to_string(version) + ", this program's is " +
+                                              std::to_string(log_schema_version));
+    if (sqlite3_db_readonly(log.get(), "main") == 1)
+        log.fail(log_error::read_only, "no permission to write it");
+    if (text("PRAGMA journal_mode = WAL") != "wal")
+        log.fail(log_error::cannot_open, "its file system has no write-ahead log");
+    // NORMAL: a commit is in the kernel's hands, so the death of the process loses nothing; of the machine, the last
+    // commits, but nothing is damaged. FULL: a commit is on the disk.
+    log.require(log.run(survive_power_loss ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"));
+    // 16 MiB: what is written over and over in the write-ahead log is copied to the file once, and less often.
+    log.require(log.run("PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 67108864;"
+                        "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY"));
+    if (is_new)
+        log.require(log.run(log_schema));
+    else if (auto const verdict = text("PRAGMA quick_check(1)"); verdict != "ok")
+        log.fail(log_error::corrupt, verdict);
+}
+
+}  // namespace polycast::inline v0::detail
+
+#endif
+
+// ---- polycast/delivery/sqlite_frames.hpp ----
+
+#if POLYCAST_WITH_SQLITE
+
+#include <cstddef>
+#include <cstdint>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace polycast::inline v0::detail {
+
+/// The frames of a log's file: which there are, and how many rows need each. A frame that rows need is held in memory
+/// too, as an outbox or a log does anyway, so that its address names it. Not locked.
+///
+/// Between `begin` and `end` of a transaction nothing is taken back that a rollback would not also take back.
+class sqlite_frames {
+public:
+    explicit sqlite_frames(sqlite_connection& log)
+        : insert_(log, "INSERT INTO frame(id, op, rsv1, form, payload) VALUES(?, ?, ?, ?, ?)"),
+          remove_(log, "DELETE FROM frame WHERE id = ?")
+    {
+    }
+
+    /// The id for one more row that needs `frame`, which is stored if it is not yet. A result of SQLite.
+    [[nodiscard]] int need(frame_ref const& frame, std::int64_t& id)
+    {
+        if (frame.get() != last_) {
+            if (auto const known = ids_.find(frame.get()); known != ids_.end())
+                last_id_ = known->second;
+            else if (int const result = store(frame); result != SQLITE_DONE)
+                return result;
+            last_ = frame.get();
+        }
+        id = last_id_;
+        gained_.push_back(id);
+        return SQLITE_DONE;
+    }
+    /// A row that needed it is gone.
+    void lose(std::int64_t id) { lost_.push_back(id); }
+
+    /// Before the commit: deletes some frames that no row needs, twice as many as came, and a few.
+    [[nodiscard]] int sweep()
+    {
+        if (auto const room = dead_.size() + lost_.size(); dead_.capacity() < room)
+            dead_.reserve(room * 2);  // `end` cannot fail
+        for (std::size_t some = new_.size() * 2 + 16; swept_ < dead_.size() && swept_ < some; ++swept_)
+            if (int const result = remove_.with(dead_[dead_.size() - 1 - swept_]).run(); result != SQLITE_DONE)
+                return result;
+        return SQLITE_DONE;
+    }
+
+    void end(bool committed) noexcept
+    {
+        if (committed) {
+            dead_.resize(dead_.size() - swept_);
+            for (auto const id : gained_)
+                if (auto const place = frames_.find(id); place != frames_.end())
+                    ++place->second.rows;
+            for (auto const id : lost_)
+                if (auto const place = frames_.find(id); place != frames_.end() && --place->second.rows == 0)
+                    forget(place), dead_.push_back(id);
+        } else {
+            for (auto const id : new_)
+                forget(frames_.find(id));
+        }
+        swept_ = 0;
+        new_.clear();
+        gained_.clear();
+        lost_.clear();
+        last_ = nullptr;
+    }
+
+    /// At the start: a frame that the file has, and `rows` that need it; 0: it is to go.
+    void found(std::int64_t id, frame_ref frame, std::uint32_t rows)
+    {
+        next_id_ = id >= next_id_ ? id + 1 : next_id_;
+        if (rows == 0) {
+            dead_.push_back(id);
+            return;
+        }
+        ids_.try_emplace(frame.get(), id);
+        frames_.try_emplace(id, kept{std::move(frame), rows});
+    }
+
+private:
+    struct kept {
+        frame_ref frame;
+        std::uint32_t rows;
+    };
+    using map = std::unordered_map<std::int64_t, kept>;
+
+    int store(frame_ref const& frame)
+    {
+        last_id_ = next_id_;
+        // In this order, so that `end` undoes what was done before memory ran out.
+        new_.push_back(last_id_);
+        frames_.try_emplace(last_id_, kept{frame, 0});
+        ids_.try_emplace(frame.get(), last_id_);
+        ++next_id_;
+        bool const rsv1 = (static_cast<unsigned char>(frame->wire()[0]) & 0x40U) != 0;
+        return insert_
+            .with(last_id_, std::int64_t{static_cast<std::uint8_t>(frame->op())}, std::int64_t{rsv1},
+                  std::int64_t{frame->form()}, frame->payload())
+            .run();
+    }
+    void forget(map::iterator place) noexcept
+    {
+        if (place == frames_.end())
+            return;
+        ids_.erase(place->second.frame.get());
+        frames_.erase(place);
+    }
+
+    sqlite_statement insert_, remove_;
+    map frames_;
+    std::unordered_map<shared_frame const*, std::int64_t> ids_;
+    std::vector<std::int64_t> dead_;  // in the file, for nobody
+    std::int64_t next_id_ = 1;
+
+    // Of the transaction that is open.
+    std::vector<std::int64_t> new_, gained_, lost_;
+    std::size_t swept_ = 0;
+    shared_frame const* last_ = nullptr;  // an event goes to many sessions: most often the one before
+    std::int64_t last_id_ = 0;
+};
+
+}  // namespace polycast::inline v0::detail
+
+#endif
+
+// ---- polycast/delivery/sqlite_writer.hpp ----
+
+#if POLYCAST_WITH_SQLITE
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace polycast::inline v0::detail {
+
+/// Writes batches to a log's file. Not locked.
+class sqlite_writer {
+public:
+    explicit sqlite_writer(sqlite_connection& log)
+        : frames(log),
+          begin_(log, "BEGIN"),
+          commit_(log, "COMMIT"),
+          rollback_(log, "ROLLBACK"),
+          open_(log, "INSERT OR REPLACE INTO session(id, name, user, count, acked) VALUES(?, ?, ?, ?, ?)"),
+          count_(log, "UPDATE session SET count = max(count, ?), acked = max(acked, ?) WHERE id = ?"),
+          end_session_(log, "DELETE FROM session WHERE id = ?"),
+          end_rooms_(log, "DELETE FROM member WHERE session = ?"),
+          end_requests_(log, "DELETE FROM request WHERE session = ?"),
+          insert_(log, "INSERT OR REPLACE INTO entry(session, place, frame, flags) VALUES(?, ?, ?, ?)"),
+          skip_(log, "INSERT OR REPLACE INTO entry(session, place, skipped, reason) VALUES(?, ?, ?, ?)"),
+          number_(log, "UPDATE OR REPLACE entry SET place = ? WHERE session = ? AND place = ?"),
+          erase_(log, "DELETE FROM entry WHERE session = ? AND place BETWEEN ? AND ? "
+                      "RETURNING place, frame, skipped, reason"),
+          join_(log, "INSERT OR IGNORE INTO member(session, room) VALUES(?, ?)"),
+          leave_(log, "DELETE FROM member WHERE session = ? AND room = ?"),
+          request_(log, "INSERT OR REPLACE INTO request(session, place, id, answer) VALUES(?, ?, ?, ?)"),
+          limit_requests_(log, "DELETE FROM request WHERE session = ?1 AND place <= (SELECT place FROM request WHERE "
+                               "session = ?1 ORDER BY place DESC LIMIT 1 OFFSET ?2)"),
+          room_(log, "INSERT INTO room(name, last) VALUES(?, ?) "
+                     "ON CONFLICT(name) DO UPDATE SET last = max(last, excluded.last)"),
+          remember_(log, "INSERT OR IGNORE INTO history(room, place, at_ms, frame) VALUES(?, ?, ?, ?)"),
+          forget_(log, "DELETE FROM history WHERE room = ? AND place <= ? RETURNING frame"),
+          forget_room_(log, "DELETE FROM room WHERE name = ? AND last <= ?"),
+          floor_(log, "INSERT INTO setting(name, value) VALUES('floor', ?) "
+                      "ON CONFLICT(name) DO UPDATE SET value = max(value, excluded.value)"),
+          log_(&log)
+    {
+    }
+
+    /// All of it or nothing. A result of SQLite; `SQLITE_DONE` is success.
+    [[nodiscard]] int write(journal_batch const& batch, std::span<forgotten_room const> forgotten)
+    {
+        struct transaction {
+            sqlite_writer& writer;
+            bool committed = false;
+            ~transaction()
+            {
+                if (!committed)
+                    static_cast<void>(writer.rollback_.run());
+                writer.frames.end(committed);
+            }
+        } open{*this};
+        result_ = SQLITE_DONE;
+        if (run(begin_)) {
+            write_all(batch);
+            for (auto const& room : forgotten)
+                write_forgotten(room);
+            result_ = ok() ? frames.sweep() : result_;
+            open.committed = ok() && run(commit_);
+        }
+        return result_;
+    }
+    /// Where the place of requests goes on, at the start.
+    void begin_requests(std::uint64_t place) noexcept { next_request_ = place; }
+
+    sqlite_frames frames;
+
+private:
+    [[nodiscard]] bool ok() const noexcept { return result_ == SQLITE_DONE; }
+    // After the first failure nothing runs any more.
+    bool run(sqlite_statement& statement)
+    {
+        if (ok())
+            result_ = statement.run();
+        return ok();
+    }
+    template <class Row>
+    void each(sqlite_statement& statement, Row&& row)
+    {
+        if (ok())
+            result_ = statement.each(row);
+    }
+    bool need(frame_ref const& frame, std::int64_t& id)
+    {
+        if (ok())
+            result_ = frames.need(frame, id);
+        return ok();
+    }
+
+    void write_all(journal_batch const& batch)
+    {
+        // In the order of the file's pages.
+        sorted_.clear();
+        for (auto const& session : batch.sessions())
+            sorted_.push_back(&session);
+        std::sort(sorted_.begin(), sorted_.end(), [](auto const* a, auto const* b) { return a->first < b->first; });
+        for (auto const* session : sorted_)
+            write_session(session->first, session->second);
+        for (auto const& [name, changes] : batch.rooms())
+            write_room(name, changes);
+    }
+
+    void write_session(std::uint64_t id, journal_batch::session_changes const& s)
+    {
+        if (s.wiped) {
+            run(end_session_.with(id));
+            erase(id, 0, max_place);
+            run(end_rooms_.with(id));
+            run(end_requests_.with(id));
+            requests_since_limit_.erase(id);
+            if (!s.opened)
+                return;
+        }
+        if (s.opened)
+            run(open_.with(id, s.name, s.user, s.count, s.acked));
+        else if (s.trimmed > 0)
+            run(count_.with(s.count, s.acked, id));
+        write_entries(id, s);
+        for (auto const& [room, in_it] : s.rooms)
+            run((in_it ? join_ : leave_).with(id, room));
+        if (!s.requests.empty())
+            write_requests(id, s);
+    }
+
+    void write_entries(std::uint64_t session, journal_batch::session_changes const& s)
+    {
+        if (s.trimmed > 0 && !s.opened)
+            erase(session, 0, std::min(s.trimmed, waiting_place - 1));
+        for (auto const& range : s.covered)
+            erase(session, range.from, range.to);
+        for (auto const id : s.removed)
+            erase(session, waiting_place + id, waiting_place + id);
+        for (auto const& [id, number] : s.numbered)
+            run(number_.with(number, session, waiting_place + id));
+        for (auto const& e : s.entries)
+            if (std::int64_t frame = 0; e.frame && need(e.frame, frame)) {
+                auto const flags = static_cast<unsigned>(e.lane_) | (e.critical ? 4U : 0U);
+                run(insert_.with(session, e.number != 0 ? e.number : waiting_place + e.id, frame, std::int64_t{flags}));
+            }
+        for (auto const& g : s.gaps)
+            run(skip_.with(session, g.from, g.to - g.from + 1, g.reason));
+    }
+    void erase(std::uint64_t session, std::uint64_t from, std::uint64_t to)
+    {
+        journal_batch::gap rest{};
+        each(erase_.with(session, from, to), [&] {
+            if (auto const frame = erase_.integer(1); frame != 0)
+                frames.lose(frame);
+            else if (auto const end = erase_.count(0) + erase_.count(2); end > to + 1)
+                rest = {{to + 1, end - 1}, erase_.text(3)};
+        });
+        if (rest.from != 0)
+            run(skip_.with(session, rest.from, rest.to - rest.from + 1, rest.reason));
+    }
+
+    void write_requests(std::uint64_t session, journal_batch::session_changes const& s)
+    {
+        for (auto const& r : s.requests)
+            run(request_.with(session, next_request_++, r.id, r.answer));
+        // Now and then, as it walks over all that are kept.
+        std::size_t& since = requests_since_limit_[session];
+        if ((since += s.requests.size()) > s.keep_requests / 4 && ok()) {
+            run(limit_requests_.with(session, static_cast<std::uint64_t>(s.keep_requests)));
+            since = 0;
+        }
+    }
+
+    void write_room(std::string const& name, journal_batch::room_changes const& r)
+    {
+        if (r.trimmed > 0)
+            each(forget_.with(name, r.trimmed), [&] { frames.lose(forget_.integer(0)); });
+        if (r.offset > 0)
+            run(room_.with(name, r.offset));
+        for (auto const& e : r.events)
+            if (std::int64_t frame = 0; need(e.frame, frame)) {
+                // Another shard may have told of it too.
+                if (run(remember_.with(name, e.offset, e.at_ms, frame)) && sqlite3_changes(log_->get()) == 0)
+                    frames.lose(frame);
+            }
+    }
+    void write_forgotten(forgotten_room const& r)
+    {
+        run(forget_room_.with(r.name, r.floor));
+        each(forget_.with(r.name, r.floor), [&] { frames.lose(forget_.integer(0)); });
+        run(floor_.with(r.floor));
+    }
+
+    static constexpr std::uint64_t max_place = ~std::uint64_t{0} >> 1;
+
+    sqlite_statement begin_, commit_, rollback_, open_, count_, end_session_, end_rooms_, end_requests_, insert_, skip_,
+        number_, erase_, join_, leave_, request_, limit_requests_, room_, remember_, forget_, forget_room_,
+        floor_;
+    sqlite_connection* log_;
+    int result_ = SQLITE_DONE;
+    std::uint64_t next_request_ = 1;
+    std::unordered_map<std::uint64_t, std::size_t> requests_since_limit_;
+    std::vector<std::pair<std::uint64_t const, journal_batch::session_changes> const*> sorted_;
+};
+
+}  // namespace polycast::inline v0::detail
+
+#endif
+
+// ---- polycast/delivery/stored_state.hpp ----
+
+namespace polycast::inline v0::delivery {
+
+/// An event of a session, or a range of numbers that no event has.
+struct stored_entry {
+    std::uint64_t id = 0;      ///< while it waits for its number; 0 from then on
+    std::uint64_t number = 0;  ///< 0: not numbered yet
+    lane lane_ = lane::normal;
+    bool critical = false;
+    opcode op = opcode::text;
+    bool rsv1 = false;
+    std::uint8_t form = 0;     ///< of compression, 0: plain; what it meant is for the server to know
+    std::string_view payload;  ///< of `frame`, and lives as long
+    frame_ref frame;           ///< one for all entries that had one when they were accepted; none in a gap
+    std::uint64_t skipped = 0;  ///< not 0: a gap of so many numbers, the first of them `number`
+    std::string reason;         ///< of the gap
+};
+
+/// A request of a client that has its answer.
+struct stored_request {
+    std::string id;
+    std::string answer;  ///< payload of the control answer; empty: it was a typed reply
+};
+
+struct stored_session {
+    std::uint64_t id = 0;
+    std::string name, user;
+    std::uint64_t count = 0;  ///< numbers given
+    std::uint64_t acked = 0;  ///< of these, the highest that the client has acknowledged
+    std::vector<std::string> rooms;
+    std::vector<stored_entry> entries;     ///< the numbered ones by number, then those that wait, by id
+    std::vector<stored_request> requests;  ///< the oldest first, each id once
+};
+
+struct stored_room {
+    struct event {
+        std::uint64_t offset = 0;
+        std::int64_t at_ms = 0;  ///< since 1970, UTC
+        opcode op = opcode::text;
+        std::string_view payload;  ///< of `frame`, and lives as long
+        frame_ref frame;
+    };
+    std::string name;
+    std::uint64_t offset = 0;   ///< the last one given
+    std::vector<event> events;  ///< one offset after the other; the last is `offset`, if there are any
+};
+
+/// All that a durable log has.
+struct stored_state {
+    std::string epoch;  ///< empty: of a new log
+    std::vector<stored_session> sessions;
+    std::vector<stored_room> rooms;
+    std::uint64_t history_floor = 0;  ///< no room that was forgotten had a higher offset
+    std::uint64_t last_id = 0;  ///< no session and no waiting entry has a higher one
+};
+
+}  // namespace polycast::inline v0::delivery
+
+// ---- polycast/delivery/sqlite_reader.hpp ----
+
+#if POLYCAST_WITH_SQLITE
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+namespace polycast::inline v0::detail {
+
+/// Reads a log's file from end to end, once, and tells the writer where it goes on. Throws `std::system_error`.
+class sqlite_reader {
+public:
+    sqlite_reader(sqlite_connection& log, std::size_t max_requests) : log_(log), max_requests_(max_requests) {}
+
+    [[nodiscard]] delivery::stored_state read(sqlite_writer& writer)
+    {
+        read_frames();
+        read_sessions();
+        read_entries();
+        read_rooms();
+        read_requests(writer);
+        sqlite_statement epoch(log_, "SELECT value FROM setting WHERE name = 'epoch'");
+        epoch.read([&] { state_.epoch = epoch.text(0); });
+        sqlite_statement floor(log_, "SELECT value FROM setting WHERE name = 'floor'");
+        floor.read([&] { state_.history_floor = floor.count(0); });
+        for (auto& [id, f] : frames_)
+            writer.frames.found(id, std::move(f.frame), f.rows);
+        return std::move(state_);
+    }
+
+private:
+    struct known_frame {
+        frame_ref frame;
+        bool rsv1 = false;
+        std::uint32_t rows = 0;
+    };
+
+    void read_frames()
+    {
+        sqlite_statement all(log_, "SELECT id, op, rsv1, form, payload FROM frame");
+        all.read([&] {
+            known_frame f;
+            f.rsv1 = all.integer(2) != 0;
+            f.frame = shared_frame::message(static_cast<opcode>(all.integer(1)), all.bytes(4), f.rsv1);
+            f.frame->set_form(static_cast<std::uint8_t>(all.integer(3)));
+            frames_.try_emplace(all.integer(0), std::move(f));
+        });
+    }
+    known_frame& need(std::int64_t id)
+    {
+        auto const place = frames_.find(id);
+        if (place == frames_.end())
+            log_.fail(log_error::corrupt, "an event has no payload");
+        ++place->second.rows;
+        return place->second;
+    }
+
+    void read_sessions()
+    {
+        sqlite_statement all(log_, "SELECT id, name, user, count, acked FROM session ORDER BY id");
+        all.read([&] {
+            delivery::stored_session s;
+            s.id = all.count(0);
+            s.name = all.text(1);
+            s.user = all.text(2);
+            s.count = all.count(3);
+            s.acked = all.count(4);
+            state_.last_id = std::max(state_.last_id, s.id);
+            state_.sessions.push_back(std::move(s));
+        });
+        sqlite_statement rooms(log_, "SELECT session, room FROM member");
+        rooms.read([&] { with_session(rooms.count(0), [&](auto& s) { s.rooms.push_back(rooms.text(1)); }); });
+    }
+    template <class Use>
+    void with_session(std::uint64_t id, Use&& use)
+    {
+        auto const place = std::lower_bound(state_.sessions.begin(), state_.sessions.end(), id,
+                                            [](auto const& s, std::uint64_t wanted) { return s.id < wanted; });
+        if (place != state_.sessions.end() && place->id == id)
+            use(*place);
+    }
+
+    void read_entries()
+    {
+        sqlite_statement all(log_, "SELECT session, place, frame, flags, skipped, reason FROM entry ORDER BY session, place");
+        all.read([&] {
+            with_session(all.count(0), [&](delivery::stored_session& s) {
+                delivery::stored_entry e;
+                bool const waits = all.count(1) > waiting_place;
+                (waits ? e.id : e.number) = waits ? all.count(1) - waiting_place : all.count(1);
+                if (auto const id = all.integer(2); id != 0) {
+                    known_frame const& f = need(id);
+                    e.lane_ = static_cast<lane>(std::min<std::int64_t>(all.integer(3) & 3, lane_count - 1));
+                    e.critical = (all.integer(3) & 4) != 0;
+                    e.op = f.frame->op();
+                    e.rsv1 = f.rsv1;
+                    e.form = f.frame->form();
+                    e.payload = f.frame->payload();
+                    e.frame = f.frame;
+                } else {
+                    e.skipped = std::max<std::uint64_t>(all.count(4), 1);
+                    e.reason = all.text(5);
+                }
+                state_.last_id = std::max(state_.last_id, e.id);
+                if (e.number != 0)
+                    s.count = std::max(s.count, e.number + (e.skipped > 0 ? e.skipped - 1 : 0));
+                s.entries.push_back(std::move(e));
+            });
+        });
+    }
+
+    void read_rooms()
+    {
+        sqlite_statement all(log_, "SELECT name, last FROM room ORDER BY name");
+        all.read([&] { state_.rooms.push_back({all.text(0), all.count(1), {}}); });
+        sqlite_statement events(log_, "SELECT room, place, at_ms, frame FROM history ORDER BY room, place");
+        auto room = state_.rooms.begin();
+        events.read([&] {
+            while (room != state_.rooms.end() && room->name != events.bytes(0))
+                ++room;
+            known_frame const& f = need(events.integer(3));
+            if (room == state_.rooms.end())
+                return;
+            // What lies before a hole, of which another shard had not told yet, is of no use: who needs it needs the hole.
+            if (!room->events.empty() && room->events.back().offset + 1 != events.count(1))
+                room->events.clear();
+            room->events.push_back(
+                {events.count(1), events.integer(2), f.frame->op(), f.frame->payload(), f.frame});
+        });
+        for (auto& r : state_.rooms)
+            if (!r.events.empty() && r.events.back().offset != r.offset)
+                r.events.clear();
+    }
+
+    void read_requests(sqlite_writer& writer)
+    {
+        std::uint64_t next = 1;
+        sqlite_statement all(log_, "SELECT session, place, id, answer FROM request ORDER BY session, place DESC");
+        std::uint64_t session = 0;
+        std::unordered_set<std::string> seen;
+        all.read([&] {
+            next = std::max(next, all.count(1) + 1);
+            if (std::exchange(session, all.count(0)) != all.count(0))
+                seen.clear();
+            with_session(session, [&](delivery::stored_session& s) {
+                if (s.requests.size() < max_requests_ && seen.insert(all.text(2)).second)
+                    s.requests.push_back({all.text(2), all.text(3)});
+            });
+        });
+        for (auto& s : state_.sessions)
+            std::reverse(s.requests.begin(), s.requests.end());
+        writer.begin_requests(next);
+    }
+
+    sqlite_connection& log_;
+    std::size_t max_requests_;
+    std::unordered_map<std::int64_t, known_frame> frames_;
+    delivery::stored_state state_;
+};
+
+}  // namespace polycast::inline v0::detail
+
+#endif
+
+// ---- polycast/delivery/sqlite_log.hpp ----
+
+#if POLYCAST_WITH_SQLITE
+
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <new>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace polycast::inline v0::delivery {
+
+/// The log of `at_least_once` in a file, through SQLite: a server that was killed goes on with its sessions, rooms and
+/// unacknowledged events when it is started again. With `options::survive_power_loss` a machine may be.
+///
+/// One `database` a server, one `journal` a shard. What a journal is told stays in memory until `commit`.
+struct sqlite_log {
+    static constexpr bool durable = true;
+    class database;
+    class journal;
+};
+
+/// The file, which is this object's alone as long as it lives. Any thread; commits wait for each other.
+class sqlite_log::database {
+public:
+    /// Makes the file if there is none, with permissions for its user only; reads through one that there is. Throws
+    /// `std::system_error` (`log_error`) that names the file and the reason.
+    explicit database(options const& o) : log_(o.log_file), writer_(opened(o)), max_requests_(o.max_requests) {}
+    database(database const&) = delete;
+    database& operator=(database const&) = delete;
+
+    /// All that is in the file. Once, before a journal commits. Throws `std::system_error`.
+    [[nodiscard]] stored_state recover()
+    {
+        std::lock_guard const lock(mutex_);
+        return detail::sqlite_reader(log_, max_requests_).read(writer_);
+    }
+    /// Kept when it returns. Throws `std::system_error`.
+    void set_epoch(std::string_view epoch)
+    {
+        std::lock_guard const lock(mutex_);
+        detail::sqlite_statement set(log_, "INSERT OR REPLACE INTO setting(name, value) VALUES('epoch', ?)");
+        log_.require(set.with(epoch).run());
+    }
+    /// A room's past goes; rooms that begin from now on begin behind offset `floor`. Written with the next commit of any
+    /// journal, which is in time: a room that begins anew is told of later. Any thread.
+    void history_forgotten(std::string_view room, std::uint64_t floor)
+    {
+        std::lock_guard const lock(forgotten_mutex_);
+        forgotten_.push_back({std::string(room), floor});
+    }
+
+private:
+    friend journal;
+
+    detail::sqlite_connection& opened(options const& o)
+    {
+        detail::open_log(log_, o.survive_power_loss);
+        return log_;
+    }
+    std::error_code write(detail::journal_batch const& batch)
+    {
+        std::lock_guard const lock(mutex_);
+        try {
+            {
+                std::lock_guard const also(forgotten_mutex_);
+                writing_.insert(writing_.end(), forgotten_.begin(), forgotten_.end());
+                forgotten_.clear();
+            }
+            int const result = writer_.write(batch, writing_);
+            if (result == SQLITE_DONE) {
+                writing_.clear();
+                return {};
+            }
+            // What the write-ahead log has may fit into the file, and then it begins anew in the room that it has.
+            if (detail::log_error_of(result) == log_error::disk_full)
+                static_cast<void>(log_.run("PRAGMA wal_checkpoint(PASSIVE)"));
+            return detail::log_error_of(result);
+        } catch (std::bad_alloc const&) {
+            return log_error::no_memory;
+        }
+    }
+
+    std::mutex mutex_, forgotten_mutex_;
+    std::vector<detail::forgotten_room> forgotten_, writing_;
+    detail::sqlite_connection log_;
+    detail::sqlite_writer writer_;
+    std::size_t max_requests_;
+};
+
+/// What one shard tells the log; on its thread. Ids of sessions are unique in the file, those of entries rise within a
+/// session, numbers of a session count from 1.
+class sqlite_log::journal {
+public:
+    explicit journal(database& kept_in) noexcept : database_(&kept_in) {}
+
+    void opened(std::uint64_t session, std::string_view name, std::string_view user)
+    {
+        batch_.opened(session, name, user);
+    }
+    /// It goes, and all that belongs to it.
+    void ended(std::uint64_t session) { batch_.ended(session); }
+
+    /// An event waits for its number.
+    void accepted(std::uint64_t session, std::uint64_t entry, frame_ref const& frame, lane l, bool critical)
+    {
+        batch_.accepted(session, entry, frame, l, critical);
+    }
+    void numbered(std::uint64_t session, std::uint64_t entry, std::uint64_t number)
+    {
+        batch_.numbered(session, entry, number);
+    }
+    /// Coalesced or dropped before it had a number.
+    void removed(std::uint64_t session, std::uint64_t entry) { batch_.removed(session, entry); }
+    /// Numbers that no event has, or that none has any more; `to` is one of them.
+    void skipped(std::uint64_t session, std::uint64_t from, std::uint64_t to, std::string_view reason)
+    {
+        batch_.skipped(session, from, to, reason);
+    }
+    /// What has these numbers goes: it is acknowledged, or evicted.
+    void trimmed(std::uint64_t session, std::uint64_t up_to_number, bool acknowledged)
+    {
+        batch_.trimmed(session, up_to_number, acknowledged);
+    }
+
+    void joined(std::uint64_t session, std::string_view room) { batch_.room(session, room, true); }
+    void left(std::uint64_t session, std::string_view room) { batch_.room(session, room, false); }
+    /// A request has its answer; the most recent `keep` of the session are kept, and for a time some more.
+    void requested(std::uint64_t session, std::string_view id, std::string_view answer, std::size_t keep)
+    {
+        batch_.requested(session, id, answer, keep);
+    }
+
+    /// An event of a room has its offset. Every shard that sends it says so before it does: it is kept once, and no offset
+    /// that a client has seen is given again.
+    void history(std::string_view room, std::uint64_t offset, std::int64_t at_ms, frame_ref const& frame)
+    {
+        batch_.history(room, {offset, at_ms, frame});
+    }
+    void history_trimmed(std::string_view room, std::uint64_t up_to_offset)
+    {
+        batch_.history_trimmed(room, up_to_offset);
+    }
+    /// There is something to commit.
+    [[nodiscard]] bool pending() const noexcept { return !batch_.empty(); }
+    /// Writes what came since the last one: all of it, or nothing and a `log_error`. Then it is tried again with the next
+    /// commit; how much may come until then is for the caller to bound. Costs some system calls, and waits for the disk
+    /// where `options::survive_power_loss` asks for it, or once in some thousand pages.
+    [[nodiscard]] std::error_code commit()
+    {
+        if (batch_.empty())
+            return {};
+        if (auto const failed = database_->write(batch_))
+            return failed;
+        batch_.clear();
+        return {};
+    }
+
+private:
+    database* database_;
+    detail::journal_batch batch_;
+};
+
+}  // namespace polycast::inline v0::delivery
+
+#endif
+
+// ---- polycast/delivery/journal.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// What a shard tells the log of its sessions. For a log in memory, the ledgers are all there is.
+template <class Delivery>
+class session_journal {
+public:
+    static constexpr bool durable = false;
+    struct database {
+        template <class... Arguments>
+        explicit database(Arguments const&...) noexcept
+        {
+        }
+    };
+
+    explicit session_journal(database&) noexcept {}
+    static void opened(ledger const&, std::string_view) noexcept {}
+    static void ended(ledger const&) noexcept {}
+    static void accepted(ledger&, frame_node&, lane) noexcept {}
+    static void numbered(ledger const&, frame_node const&) noexcept {}
+    static void removed(ledger const&, frame_node const&) noexcept {}
+    static void skipped(ledger const&, std::uint64_t, std::uint64_t, loss) noexcept {}
+    static void trimmed(ledger const&, std::uint64_t, bool) noexcept {}
+    static void joined(ledger const&, std::string_view) noexcept {}
+    static void left(ledger const&, std::string_view) noexcept {}
+    static void requested(ledger const&, std::string_view, std::string_view, std::size_t) noexcept {}
+    static std::error_code commit() noexcept { return {}; }
+    [[nodiscard]] static constexpr std::size_t backlog_bytes() noexcept { return 0; }
+};
+
+/// The same in words that a durable log understands: `Log::journal`.
+template <class Delivery>
+    requires(Delivery::resumes && Delivery::log::durable)
+class session_journal<Delivery> {
+public:
+    static constexpr bool durable = true;
+    using database = typename Delivery::log::database;
+
+    explicit session_journal(database& in) : database_(in), journal_(in) {}
+    void opened(ledger const& l, std::string_view user) { journal_.opened(l.id, l.name, user); }
+    void ended(ledger const& l) { journal_.ended(l.id); }
+    void accepted(ledger& l, frame_node& node, lane in)
+    {
+        node.entry = l.next_entry++;
+        backlog_bytes_ += a_word + node.frame->wire_bytes();
+        journal_.accepted(l.id, node.entry, node.frame, in, node.critical);
+    }
+    void numbered(ledger const& l, frame_node const& node) { journal_.numbered(l.id, node.entry, l.count()); }
+    void removed(ledger const& l, frame_node const& node) { journal_.removed(l.id, node.entry); }
+    void skipped(ledger const& l, std::uint64_t from, std::uint64_t to, loss why)
+    {
+        journal_.skipped(l.id, from, to, to_string(why));
+    }
+    void trimmed(ledger const& l, std::uint64_t up_to, bool acknowledged) { journal_.trimmed(l.id, up_to, acknowledged); }
+    void joined(ledger const& l, std::string_view room) { journal_.joined(l.id, room); }
+    void left(ledger const& l, std::string_view room) { journal_.left(l.id, room); }
+    void requested(ledger const& l, std::string_view id, std::string_view answer, std::size_t keep)
+    {
+        journal_.requested(l.id, id, answer, keep);
+    }
+    void history(std::string_view room, std::uint64_t offset, std::int64_t at_ms, frame_ref const& frame)
+    {
+        backlog_bytes_ += a_word + frame->wire_bytes();
+        journal_.history(room, offset, at_ms, frame);
+    }
+    void history_trimmed(std::string_view room, std::uint64_t up_to) { journal_.history_trimmed(room, up_to); }
+    void history_forgotten(std::string_view room, std::uint64_t floor) { database_.history_forgotten(room, floor); }
+    /// What was told so far is on the disk when this returns without an error.
+    [[nodiscard]] std::error_code commit()
+    {
+        if (!journal_.pending())
+            return {};
+        if (std::error_code const ec = journal_.commit())
+            return ec;
+        backlog_bytes_ = 0;
+        return {};
+    }
+    /// About what waits in memory for a commit: much only while commits fail.
+    [[nodiscard]] std::size_t backlog_bytes() const noexcept { return backlog_bytes_; }
+
+private:
+    static constexpr std::size_t a_word = 128;
+    std::size_t backlog_bytes_ = 0;
+    database& database_;
+    typename Delivery::log::journal journal_;
+};
+
+}  // namespace polycast::inline v0::detail
+
 // ---- polycast/outbox/encode.hpp ----
 
 namespace polycast::inline v0::detail {
@@ -10360,7 +14054,8 @@ inline byte_buffer& encode_scratch()
     return buffer;
 }
 
-/// Makes `out[f]` of `payload` for each form `f` that is `wanted`, `plain()` for those that do not compress it.
+/// Makes `out[f]` of `payload` for each form `f` that is `wanted`; one that does not compress it has the plain frame, made
+/// by `plain()` if nobody else wanted it.
 template <class C, class Wanted, class Plain, class Count>
 void compress_forms([[maybe_unused]] encoded<C>& out, [[maybe_unused]] typename C::compression const& codec,
                     [[maybe_unused]] std::string_view payload, [[maybe_unused]] opcode op,
@@ -10376,8 +14071,9 @@ void compress_forms([[maybe_unused]] encoded<C>& out, [[maybe_unused]] typename 
                 count(metric::compressions);
                 compressed_framing<typename C::compression> const framing(form, op);
                 out[form] = shared_frame::message(framing.op, packed.view(), framing.rsv1);
+                out[form]->set_form(form);
             } else {
-                out[form] = plain();
+                out[form] = out[plain_profile] ? out[plain_profile] : plain();
             }
         }
     }
@@ -10391,15 +14087,23 @@ template <class C, class Head, class Event, class Wanted, class Count>
 {
     using serializer = typename C::serializer;
     byte_buffer& text = encode_scratch();
-    if (std::error_code const ec = serializer::encode(text, head, event))
+    if constexpr (coalesces_with<serializer, Event>) {
+        // As it is for everybody, until it is written: it may have become part of another by then.
+        encoded_span appended;
+        if (std::error_code const ec = serializer::encode(text, head, event, &appended))
+            return ec;
+        count(metric::encodes);
+        auto const frame = make_coalescing_frame<serializer>(head, event, text.view(), appended);
+        frame->mark_joinable();
+        out.fill(frame);
+        return {};
+    } else if (std::error_code const ec = serializer::encode(text, head, event)) {
         return ec;
+    }
     count(metric::encodes);
-    frame_ref frame;
-    auto const plain = [&]() -> frame_ref const& {
-        if (!frame) {
-            frame = shared_frame::message(serializer::frame_opcode, text.view());
-            frame->mark_joinable();
-        }
+    auto const plain = [&] {
+        auto frame = shared_frame::message(serializer::frame_opcode, text.view());
+        frame->mark_joinable();
         return frame;
     };
     if (wanted(plain_profile))
@@ -10414,75 +14118,330 @@ template <class C, class Wanted, class Count>
                                         Wanted wanted, Count count)
 {
     encoded<C> out;
-    frame_ref const plain = shared_frame::message(op, payload);
-    out.fill(plain);
+    out.fill(shared_frame::message(op, payload));
     if constexpr (C::compression::has_extension)
         compress_forms<C>(
             out, codec, payload, op,
             [&](std::uint8_t form) {
                 return C::compression::kind(form) == compression::form_kind::extension && wanted(form);
             },
-            [&]() -> frame_ref const& { return plain; }, count);
+            [&] { return out[plain_profile]; }, count);
     return out;
 }
 
 }  // namespace polycast::inline v0::detail
 
+// ---- polycast/room/history.hpp ----
+
+namespace polycast::inline v0 {
+
+/// What rooms keep of their past. The first three are bounds a room.
+struct history_options {
+    std::size_t max_events = 0;                            ///< 0: rooms keep no history, their events have no offset
+    std::size_t max_bytes = 1024 * 1024;                   ///< of the frames, as they go on the wire
+    std::chrono::milliseconds max_age = std::chrono::minutes(5);
+    std::size_t max_rooms = 1000;                          ///< rooms with a history at one time; at least 1
+};
+
+/// Offsets `from` to `to`, both included; empty if `from` is greater.
+struct offset_range {
+    std::uint64_t from = 1;
+    std::uint64_t to = 0;
+    [[nodiscard]] constexpr bool empty() const noexcept { return from > to; }
+    friend bool operator==(offset_range const&, offset_range const&) = default;
+};
+
+/// The past of one room, shared by all shards. Who emits holds `lock()` while it takes the offset, encodes, keeps and
+/// posts: then the order of offsets is the order in every mailbox. All but `lock` need the lock held; any thread.
+class room_history {
+public:
+    using time_point = std::chrono::system_clock::time_point;  // the clock that any thread can read, and a log can keep
+
+    /// What a `$join` is told.
+    struct answer {
+        std::uint64_t offset = 0;        ///< of the room's last event
+        std::optional<bool> recovered{};  ///< absent if the client did not say what it has
+        std::vector<frame_ref> replay{};  ///< if recovered: the events since + 1 … offset
+    };
+    struct held {
+        frame_ref frame;
+        time_point kept;
+    };
+
+    /// The next event's offset will be `offset + 1`.
+    explicit room_history(history_options const& bounds, std::uint64_t offset = 0) : bounds_(bounds), offset_(offset) {}
+
+    [[nodiscard]] std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
+
+    [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }
+    /// The offset to encode into the next event. It is taken by `keep`: an event that does not encode leaves no hole.
+    [[nodiscard]] std::uint64_t next_offset() const noexcept { return offset_ + 1; }
+
+    /// Keeps the event that has `next_offset()` inside. Returns the offsets that are held no more, for a journal. If
+    /// memory runs out it throws and nothing has changed: the event must then not be posted.
+    offset_range keep(frame_ref plain, time_point now)
+    {
+        std::size_t const bytes = plain->wire_bytes();
+        held_.push_back({std::move(plain), now});
+        bytes_ += bytes;
+        ++offset_;
+        return trim(now);
+    }
+    /// Forgets what is beyond the bounds; the count of offsets goes on.
+    offset_range trim(time_point now) noexcept
+    {
+        auto const first = first_held();
+        while (!held_.empty() && (held_.size() > bounds_.max_events || bytes_ > bounds_.max_bytes ||
+                                  expired(held_.front(), now))) {
+            bytes_ -= held_.front().frame->wire_bytes();
+            held_.pop_front();
+        }
+        return {first, first_held() - 1};
+    }
+    /// Whether a client that has all events up to `since` can have the rest. That is said only where each one of them is
+    /// here: same epoch, `since` no more than what the room has had, nothing in between forgotten.
+    [[nodiscard]] answer join(std::optional<std::uint64_t> since, bool same_epoch, time_point now) const
+    {
+        answer out{offset_, {}, {}};
+        if (!since)
+            return out;
+        auto const live = std::find_if(held_.begin(), held_.end(), [&](held const& h) { return !expired(h, now); });
+        auto const count = static_cast<std::uint64_t>(held_.end() - live);
+        out.recovered = same_epoch && *since <= offset_ && offset_ - *since <= count;
+        if (*out.recovered)
+            for (auto h = held_.end() - static_cast<std::ptrdiff_t>(offset_ - *since); h != held_.end(); ++h)
+                out.replay.push_back(h->frame);
+        return out;
+    }
+    /// Sets what a durable log has kept: the room's last offset, and its last events, one offset after the other.
+    /// Returns the offsets that these bounds do not let it hold.
+    offset_range restore(std::uint64_t offset, std::vector<held> events, time_point now)
+    {
+        held_.assign(std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()));
+        offset_ = offset;
+        bytes_ = 0;
+        for (held const& h : held_)
+            bytes_ += h.frame->wire_bytes();
+        return trim(now);
+    }
+
+    [[nodiscard]] std::size_t held_events() const noexcept { return held_.size(); }
+    [[nodiscard]] std::size_t held_bytes() const noexcept { return bytes_; }
+
+private:
+    [[nodiscard]] std::uint64_t first_held() const noexcept { return offset_ + 1 - held_.size(); }
+    [[nodiscard]] bool expired(held const& h, time_point now) const noexcept { return now - h.kept > bounds_.max_age; }
+
+    std::mutex mutex_;
+    history_options bounds_;
+    std::uint64_t offset_;
+    std::size_t bytes_ = 0;
+    std::deque<held> held_{};
+};
+
+}  // namespace polycast::inline v0
+
+// ---- polycast/room/histories.hpp ----
+
+namespace polycast::inline v0 {
+
+/// The rooms of a server that have a history. Any thread.
+///
+/// When there are too many, the one that was used longest ago is forgotten. Its name may come to life again, and a client
+/// that knew the former life must not take the new offsets for the old. So there is a floor: the highest offset of any
+/// room that was forgotten, where each new room begins. Then, in one epoch, no offset of a name is given twice, and no
+/// event is held whose offset is at or below a former life's last. A client with `since` below that last needs what is not
+/// held, and is denied; one with `since` equal to it or above has all of the former life. Clients that know nothing of a
+/// former life, or of one that ended lower, may be denied without need, never the reverse.
+class room_histories {
+public:
+    using time_point = room_history::time_point;
+
+    /// `epoch` names the time over which offsets mean the same: new at each start that does not restore all rooms.
+    room_histories(history_options const& options, std::string epoch) : options_(options), epoch_(std::move(epoch)) {}
+    room_histories(room_histories const&) = delete;
+
+    [[nodiscard]] bool enabled() const noexcept { return options_.max_events != 0; }
+    [[nodiscard]] std::string const& epoch() const noexcept { return epoch_; }
+
+    /// The room's history, from now on if it has none, to emit into it. Let go of it at once: a room that somebody holds
+    /// is not forgotten, and the bound is exceeded by it. Do not call while a room's lock is held. `forgotten(name,
+    /// floor)` is called, under the lock of all rooms, before a room is: a journal deletes it and notes the floor.
+    template <class Forgotten>
+    [[nodiscard]] std::shared_ptr<room_history> open(std::string_view name, Forgotten forgotten)
+    {
+        std::lock_guard const all(mutex_);
+        if (auto const at = rooms_.find(name); at != rooms_.end())
+            return used(at->second);
+        forget_beyond(options_.max_rooms == 0 ? 0 : options_.max_rooms - 1, forgotten);
+        auto room = std::make_shared<room_history>(options_, floor_);
+        by_use_.push_front({{}, room});
+        try {
+            by_use_.front().name = rooms_.emplace(name, by_use_.begin()).first->first;
+        } catch (...) {
+            by_use_.pop_front();
+            throw;
+        }
+        return room;
+    }
+    [[nodiscard]] std::shared_ptr<room_history> open(std::string_view name)
+    {
+        return open(name, [](std::string_view, std::uint64_t) {});
+    }
+    /// The room's history, or null. As `open`: let go of it at once.
+    [[nodiscard]] std::shared_ptr<room_history> find(std::string_view name)
+    {
+        std::lock_guard const all(mutex_);
+        auto const at = rooms_.find(name);
+        return at == rooms_.end() ? nullptr : used(at->second);
+    }
+
+    /// The answer to a `$join`: a room without a history gets none by it, and answers as a new one would.
+    [[nodiscard]] room_history::answer join(std::string_view name, std::optional<std::uint64_t> since,
+                                            std::string_view epoch, time_point now)
+    {
+        std::shared_ptr<room_history> room;
+        {
+            std::lock_guard const all(mutex_);
+            auto const at = rooms_.find(name);
+            if (at == rooms_.end())
+                return room_history(options_, floor_).join(since, epoch == epoch_, now);
+            room = used(at->second);
+        }
+        auto const locked = room->lock();
+        return room->join(since, epoch == epoch_, now);
+    }
+
+    /// Forgets what is too old; without it, a room does so with its next event. `told(name, range)` hears of each.
+    template <class Told>
+    void trim(time_point now, Told told)
+    {
+        std::lock_guard const all(mutex_);
+        for (entry const& e : by_use_) {
+            auto const locked = e.room->lock();
+            if (auto const range = e.room->trim(now); !range.empty())
+                told(e.name, range);
+        }
+    }
+
+    /// Before threads use this: what a durable log has kept. The floor is the last that `open` told.
+    void restore(std::string epoch, std::uint64_t floor)
+    {
+        epoch_ = std::move(epoch);
+        floor_ = floor;
+    }
+    /// One room; see `room_history::restore`.
+    offset_range restore(std::string_view name, std::uint64_t offset, std::vector<room_history::held> events,
+                         time_point now)
+    {
+        auto const room = open(name);
+        auto const locked = room->lock();
+        return room->restore(offset, std::move(events), now);
+    }
+
+    [[nodiscard]] std::uint64_t floor()
+    {
+        std::lock_guard const all(mutex_);
+        return floor_;
+    }
+    [[nodiscard]] std::size_t size()
+    {
+        std::lock_guard const all(mutex_);
+        return rooms_.size();
+    }
+
+private:
+    struct entry {
+        std::string_view name;  ///< the key's text
+        std::shared_ptr<room_history> room;
+    };
+    using place = std::list<entry>::iterator;
+
+    std::shared_ptr<room_history> const& used(place p)
+    {
+        by_use_.splice(by_use_.begin(), by_use_, p);
+        return p->room;
+    }
+
+    template <class Forgotten>
+    void forget_beyond(std::size_t most, Forgotten& forgotten)
+    {
+        for (auto p = by_use_.end(); rooms_.size() > most && p != by_use_.begin();) {
+            --p;
+            // Under the lock of all rooms nobody can get hold of it; who does already may yet give an offset.
+            if (p->room.use_count() != 1)
+                continue;
+            {
+                auto const locked = p->room->lock();  // sees what its last holder did
+                floor_ = std::max(floor_, p->room->offset());
+            }
+            forgotten(p->name, floor_);
+            rooms_.erase(rooms_.find(p->name));
+            p = by_use_.erase(p);
+        }
+    }
+
+    history_options options_;
+    std::mutex mutex_;
+    std::string epoch_;
+    std::uint64_t floor_ = 0;
+    std::list<entry> by_use_;  ///< the one used last first
+    detail::string_map<place> rooms_;
+};
+
+}  // namespace polycast::inline v0
+
 // ---- polycast/session/directory.hpp ----
 
 namespace polycast::inline v0::detail {
 
-/// Who is connected, over all shards: caps are checked and a connection counted in one step, and an emission to a user
-/// goes only to shards where that user is. Any thread; the one lock is taken per open, close and `to_user`, never per
-/// message.
+/// An event for a user who has no session.
+struct offline_event {
+    frame_ref frame;
+    urgency urgent;
+};
+
+/// Who is here, over all shards: caps are checked and a connection counted in one step; an emission to a user goes only
+/// to shards where that user has a session, or waits here for the next one; and a session is found by its name. Any
+/// thread; the one lock is taken per open, close, resume and `to_user`, never per message.
 class directory {
 public:
     enum class admission : std::uint8_t { admitted, server_full, user_full };
 
     explicit directory(std::uint32_t shards) : shards_(shards) {}
+    void set_offline_limits(std::size_t max_events, std::size_t max_users) noexcept
+    {
+        max_offline_events_ = max_events;
+        max_offline_users_ = max_users;
+    }
+
+    // --- connections -----------------------------------------------------------------------------------------------
 
     /// Counts a connection in, if the caps allow it. A cap of 0 is none; an empty user has no cap of its own.
-    [[nodiscard]] admission admit(std::string_view user, std::uint32_t shard, std::uint32_t max_all,
-                                  std::uint32_t max_a_user)
+    [[nodiscard]] admission admit(std::string_view user, std::uint32_t max_all, std::uint32_t max_a_user)
     {
         std::lock_guard const lock(mutex_);
         if (max_all != 0 && connections_ >= max_all)
             return admission::server_full;
         if (!user.empty()) {
-            auto const [at, created] = users_.try_emplace(std::string(user));
-            entry& e = at->second;
+            entry& e = of(user);
             if (max_a_user != 0 && e.connections >= max_a_user)
                 return admission::user_full;
-            if (created)
-                e.on_shard.resize(shards_);
             ++e.connections;
-            ++e.on_shard[shard];
-            e.shards |= std::uint64_t{1} << shard;
         }
         ++connections_;
         return admission::admitted;
     }
     /// Undoes an `admit`.
-    void release(std::string_view user, std::uint32_t shard)
+    void release(std::string_view user)
     {
         std::lock_guard const lock(mutex_);
         --connections_;
         if (user.empty())
             return;
         auto const at = users_.find(user);
-        entry& e = at->second;
-        if (--e.on_shard[shard] == 0)
-            e.shards &= ~(std::uint64_t{1} << shard);
-        if (--e.connections == 0)
-            users_.erase(at);
-    }
-
-    /// One bit a shard that has a connection of `user`.
-    [[nodiscard]] std::uint64_t shards_of(std::string_view user) const
-    {
-        std::lock_guard const lock(mutex_);
-        auto const at = users_.find(user);
-        return at == users_.end() ? 0 : at->second.shards;
+        --at->second.connections;
+        erase_if_empty(at);
     }
     [[nodiscard]] std::uint32_t connections() const
     {
@@ -10490,16 +14449,135 @@ public:
         return connections_;
     }
 
+    // --- sessions of a user ----------------------------------------------------------------------------------------
+
+    /// A session of `user` takes events on `shard` from now on; returns those that waited for one, in order.
+    [[nodiscard]] std::deque<offline_event> enter(std::string_view user, std::uint32_t shard)
+    {
+        std::lock_guard const lock(mutex_);
+        entry& e = of(user);
+        ++e.on_shard[shard];
+        e.shards |= std::uint64_t{1} << shard;
+        if (!e.offline.empty())
+            waiting_users_.erase(e.waits);
+        return std::exchange(e.offline, {});
+    }
+    void leave(std::string_view user, std::uint32_t shard)
+    {
+        std::lock_guard const lock(mutex_);
+        auto const at = users_.find(user);
+        if (--at->second.on_shard[shard] == 0)
+            at->second.shards &= ~(std::uint64_t{1} << shard);
+        erase_if_empty(at);
+    }
+    /// One bit a shard that has a session of `user`.
+    [[nodiscard]] std::uint64_t shards_of(std::string_view user) const
+    {
+        std::lock_guard const lock(mutex_);
+        auto const at = users_.find(user);
+        return at == users_.end() ? 0 : at->second.shards;
+    }
+    /// What became of an event for a user who has no session.
+    struct kept_offline {
+        bool kept = false;
+        std::size_t forgotten = 0;  ///< others that made room for it
+    };
+    /// Keeps an event for the user's next session. Critical ones displace others; of too many users the one that has waited
+    /// longest is forgotten. Not kept if there is no room, or if there is a session by now.
+    [[nodiscard]] kept_offline keep_offline(std::string_view user, frame_ref frame, urgency const& u)
+    {
+        std::lock_guard const lock(mutex_);
+        if (max_offline_events_ == 0 || max_offline_users_ == 0)
+            return {};
+        kept_offline result{.kept = true};
+        if (auto const known = users_.find(user); known == users_.end() || known->second.offline.empty()) {
+            if (known != users_.end() && known->second.shards != 0)
+                return {};
+            if (waiting_users_.size() >= max_offline_users_)
+                result.forgotten = forget_longest();
+            auto const at = known != users_.end() ? known : place(user);
+            at->second.waits = waiting_users_.insert(waiting_users_.end(), at->first);
+        }
+        auto& waiting = of(user).offline;
+        if (waiting.size() >= max_offline_events_) {
+            auto at = waiting.begin();
+            while (at != waiting.end() && at->urgent.critical)
+                ++at;
+            if (at == waiting.end() || !u.critical)
+                return {};
+            waiting.erase(at);
+            ++result.forgotten;
+        }
+        waiting.push_back({std::move(frame), u});
+        return result;
+    }
+
+    // --- sessions by name ------------------------------------------------------------------------------------------
+
+    void name(std::string_view session, std::string_view user, handle h)
+    {
+        std::lock_guard const lock(mutex_);
+        names_.insert_or_assign(std::string(session), named{std::string(user), h});
+    }
+    void forget(std::string_view session)
+    {
+        std::lock_guard const lock(mutex_);
+        if (auto const at = names_.find(session); at != names_.end())
+            names_.erase(at);
+    }
+    /// The session of that name, if it is the same user's; else no handle.
+    [[nodiscard]] handle find(std::string_view session, std::string_view user) const
+    {
+        std::lock_guard const lock(mutex_);
+        auto const at = names_.find(session);
+        return at == names_.end() || at->second.user != user ? handle{} : at->second.session;
+    }
+
 private:
     struct entry {
         std::uint32_t connections = 0;
         std::uint64_t shards = 0;
         std::vector<std::uint32_t> on_shard{};
+        std::deque<offline_event> offline{};
+        std::list<std::string_view>::iterator waits{};  ///< where `offline` is not empty
     };
+    struct named {
+        std::string user;
+        handle session;
+    };
+
+    string_map<entry>::iterator place(std::string_view user)
+    {
+        auto const [at, created] = users_.try_emplace(std::string(user));
+        if (created)
+            at->second.on_shard.resize(shards_);
+        return at;
+    }
+    entry& of(std::string_view user) { return place(user)->second; }
+    std::size_t forget_longest()
+    {
+        auto const at = users_.find(waiting_users_.front());
+        auto const count = at->second.offline.size();
+        waiting_users_.pop_front();
+        at->second.offline.clear();
+        erase_if_empty(at);
+        return count;
+    }
+    void erase_if_empty(string_map<entry>::iterator at)
+    {
+        entry const& e = at->second;
+        if (e.connections == 0 && e.shards == 0 && e.offline.empty())
+            users_.erase(at);
+    }
+
     std::uint32_t const shards_;
     mutable std::mutex mutex_;
     std::uint32_t connections_ = 0;
+    std::size_t max_offline_events_ = 0;
+    std::size_t max_offline_users_ = 0;
     string_map<entry> users_;
+    std::list<std::string_view> waiting_users_;  ///< for whom events wait, the longest first; keys of `users_`
+    string_map<named> names_;
 };
 
 }  // namespace polycast::inline v0::detail
@@ -10557,11 +14635,12 @@ enum class audience_kind : std::uint8_t { session, user, room, everyone };
 template <class C>
 struct posted {
     audience_kind kind{};
-    lane lane_{};
-    bool critical = false;
+    urgency urgent{};
     handle to{};
     handle except{};
     std::string name{};  ///< of the user or room
+    std::uint64_t offset = 0;      ///< in a room with a history
+    std::uint64_t trimmed_to = 0;  ///< up to here that history was forgotten
     encoded<C> frames{};
 
     [[nodiscard]] std::size_t bytes() const noexcept
@@ -10597,20 +14676,34 @@ public:
         waiting_.clear();
         return left;
     }
-    /// From any thread. `wake` is false on the shard's own thread, which looks at the end of its turn by itself.
-    [[nodiscard]] outcome push(posted<C>&& emission, bool wake)
+    /// Whether there is room for `bytes` more; also if nobody takes what comes.
+    [[nodiscard]] bool has_room(std::size_t bytes)
+    {
+        std::lock_guard const lock(mutex_);
+        return wakes_ == nullptr || (waiting_.size() < max_emissions_ && bytes_ + bytes <= max_bytes_);
+    }
+    /// From any thread. `wake` is false on the shard's own thread, which looks at the end of its turn by itself. `surely`:
+    /// there was room a moment ago; who came in between does not matter.
+    [[nodiscard]] outcome push(posted<C>&& emission, bool wake, bool surely = false)
     {
         std::lock_guard const lock(mutex_);
         if (wakes_ == nullptr)
             return outcome::gone;
         auto const bytes = emission.bytes();
-        if (waiting_.size() >= max_emissions_ || bytes_ + bytes > max_bytes_)
+        if (!surely && (waiting_.size() >= max_emissions_ || bytes_ + bytes > max_bytes_))
             return outcome::over_budget;
         bytes_ += bytes;
         waiting_.push_back(std::move(emission));
         if (!any_.exchange(true, std::memory_order_acq_rel) && wake)
             wakes_->notify();
         return outcome::queued;
+    }
+    /// Wakes the shard, for something else than mail.
+    void knock()
+    {
+        std::lock_guard const lock(mutex_);
+        if (wakes_ != nullptr)
+            wakes_->notify();
     }
     /// On the shard: true if something waits. Costs a load.
     [[nodiscard]] bool any() const noexcept { return any_.load(std::memory_order_acquire); }
@@ -10637,8 +14730,10 @@ private:
 template <class C>
 class port {
 public:
-    port(std::uint32_t shards, typename C::transport const& t, compression::options const& compressed)
-        : codec(compressed), users(shards), mailboxes(shards), alive(shards), transport_(t)
+    port(std::uint32_t shards, typename C::transport const& t, compression::options const& compressed,
+         history_options const& history, std::string epoch)
+        : codec(compressed), histories(history, std::move(epoch)), users(shards), mailboxes(shards), alive(shards), doors(C::delivery::resumes ? shards : 0),
+          transport_(t)
     {
     }
 
@@ -10656,22 +14751,36 @@ public:
         return s;
     }
 
-    /// Posts to each shard of `mask`.
+    /// Whether each shard of `mask` has room for it.
+    [[nodiscard]] bool has_room(std::uint64_t mask, std::size_t bytes)
+    {
+        for (std::uint32_t s = 0; s < shards(); ++s)
+            if ((mask >> s & 1) != 0 && !mailboxes[s].has_room(bytes))
+                return false;
+        return true;
+    }
+    /// What `post` says where there is no room.
+    [[nodiscard]] static sent refused(std::uint64_t mask) noexcept
+    {
+        auto const addressed = static_cast<std::uint32_t>(std::popcount(mask));
+        return {outcome::over_budget, addressed, 0, addressed};
+    }
+    /// Posts to all shards of `mask`, or, where one is full, to none: what is not sent can be sent again.
     [[nodiscard]] sent post(std::uint64_t mask, posted<C> const& emission)
+    {
+        bool const one = std::has_single_bit(mask);
+        if (!one && !has_room(mask, emission.bytes()))
+            return refused(mask);
+        return post_surely(mask, emission, !one);
+    }
+    /// The same where `has_room` was asked.
+    [[nodiscard]] sent post_surely(std::uint64_t mask, posted<C> const& emission, bool surely = true)
     {
         sent result;
         for (std::uint32_t s = 0; s < shards(); ++s)
             if ((mask >> s & 1) != 0)
-                result.count(post_one(s, posted<C>(emission)));
+                result.count(post_one(s, posted<C>(emission), surely));
         return result;
-    }
-    [[nodiscard]] outcome post_one(std::uint32_t shard, posted<C>&& emission)
-    {
-        bool const own = current_port() == this && current_shard() == shard;
-        auto const o = mailboxes[shard].push(std::move(emission), !own);
-        if (o == outcome::queued)
-            shared_observer.count_shared(metric::emissions_posted, 1);
-        return o;
     }
     [[nodiscard]] std::uint64_t every_shard() const noexcept
     {
@@ -10683,6 +14792,19 @@ public:
     void set_open(bool on) noexcept { open_.store(on, std::memory_order_release); }
     [[nodiscard]] std::chrono::system_clock::time_point wall_now() const { return transport_.wall_now(); }
 
+    /// The history of a room was forgotten; a durable log is told.
+    void forget_room(std::string_view name, std::uint64_t floor)
+    {
+        if constexpr (session_journal<typename C::delivery>::durable) {
+            std::lock_guard const lock(forgotten_mutex_);
+            forgotten_.emplace_back(name, floor);
+        }
+    }
+    [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> take_forgotten()
+    {
+        std::lock_guard const lock(forgotten_mutex_);
+        return std::exchange(forgotten_, {});
+    }
     /// What is wanted of an emission: the forms that sessions have now.
     [[nodiscard]] auto profiles_in_use() const noexcept
     {
@@ -10690,15 +14812,29 @@ public:
     }
 
     [[no_unique_address]] typename C::compression const codec;
+    room_histories histories;
     directory users;
     std::vector<mailbox<C>> mailboxes;
     std::vector<liveness> alive;
+    std::vector<arrivals<C>> doors;  ///< of the shards: connections that resume a session there
     profile_use<C> profiles;
     typename C::observer shared_observer{};
+    std::atomic<std::uint64_t> next_session_id{1};  ///< as a durable log names sessions
 
 private:
+    [[nodiscard]] outcome post_one(std::uint32_t shard, posted<C>&& emission, bool surely)
+    {
+        bool const own = current_port() == this && current_shard() == shard;
+        auto const o = mailboxes[shard].push(std::move(emission), !own, surely);
+        if (o == outcome::queued)
+            shared_observer.count_shared(metric::emissions_posted, 1);
+        return o;
+    }
+
     [[no_unique_address]] typename C::transport transport_;
     std::atomic<bool> open_{false};
+    std::mutex forgotten_mutex_;
+    std::vector<std::pair<std::string, std::uint64_t>> forgotten_;
 };
 
 }  // namespace polycast::inline v0::detail
@@ -10721,24 +14857,96 @@ template <class C>
     return to.every_shard();
 }
 
+/// Encodes an event for a room and hands it to `deliver(posted)`. In a room with a history it takes the next offset and
+/// is kept; the room is locked until it is delivered, so that offsets arrive everywhere in their order. `begin()` is called
+/// first, in the lock. `deliver` posts to the shards of `mask`: to all, or, if one has no room, to none.
+template <class C, class Event, class Count, class Begin, class Deliver>
+[[nodiscard]] sent emit_to_room(port<C>& to, posted<C>&& p, std::uint64_t mask, Event const& event, Count count, Begin begin,
+                                Deliver deliver)
+{
+    envelope_head head{.room = p.name, .timestamp = to.wall_now()};
+    p.urgent = urgency_of<Event>;
+    auto const encode = [&](auto wanted) {
+        return !encode_event<C>(p.frames, to.codec, head, event, wanted, count);
+    };
+    auto const wanted = to.profiles_in_use();
+    if (!to.histories.enabled()) {
+        begin();
+        if (!encode(wanted))
+            return {outcome::refused, 0, 0, 0};
+        return to.has_room(mask, p.bytes()) ? deliver(p) : to.refused(mask);
+    }
+    auto const room =
+        to.histories.open(p.name, [&](std::string_view name, std::uint64_t floor) { to.forget_room(name, floor); });
+    auto const locked = room->lock();
+    begin();
+    head.offset = p.offset = room->next_offset();
+    p.urgent.lane = lane::normal;  // one lane for all: who has seen an offset has seen those below
+    p.urgent.room = room_hash(p.name);
+    if (!encode([&](std::size_t profile) { return profile == plain_profile || wanted(profile); }))
+        return {outcome::refused, 0, 0, 0};
+    if (!to.has_room(mask, p.bytes()))
+        return to.refused(mask);
+    p.trimmed_to = room->keep(p.frames[plain_profile], *head.timestamp).to;
+    return deliver(p);
+}
+
+/// Keeps an event for a user who has no session.
+template <class C, class Event, class Count>
+[[nodiscard]] sent keep_for_later(port<C>& to, posted<C>& p, Event const& event, Count count)
+{
+    sent result;
+    envelope_head const head{.timestamp = to.wall_now(), .recovered = true};
+    auto const plain_only = [](std::size_t profile) { return profile == plain_profile; };
+    if (encode_event<C>(p.frames, to.codec, head, event, plain_only, count))
+        return {outcome::refused, 0, 0, 0};
+    auto const [kept, forgotten] = to.users.keep_offline(p.name, p.frames[plain_profile], urgency_of<Event>);
+    for (std::size_t i = 0; i < forgotten; ++i)
+        count(metric::gone);
+    if (kept) {
+        count(metric::offline);
+        result.count(outcome::queued);
+    }
+    return result;
+}
+
 /// Encodes `event` on this thread, once a profile in use, and posts it to the shards it concerns. Any thread.
 template <class C, class Event>
 [[nodiscard]] sent post_event(port<C>& to, posted<C>&& p, Event const& event)
 {
-    auto const mask = to.is_open() ? shards_for(to, p) : 0;
-    if (mask == 0)
-        return {};
-    envelope_head head;
-    if (p.kind == audience_kind::room)
-        head.room = p.name;
-    head.timestamp = to.wall_now();
-    p.lane_ = event_lane<Event>;
-    p.critical = event_critical<Event>;
     auto const count = [&](metric m) { to.shared_observer.count_shared(m, 1); };
+    auto mask = to.is_open() ? shards_for(to, p) : 0;
+    if (mask == 0) {
+        if constexpr (C::delivery::resumes && !event_control<Event>)
+            if (p.kind == audience_kind::user && to.is_open())
+                if (sent const kept = keep_for_later(to, p, event, count); kept.status != outcome::gone)
+                    return kept;
+        mask = to.is_open() ? shards_for(to, p) : 0;  // a session may have come in between
+        if (mask == 0)
+            return {};
+    }
+    if (p.kind == audience_kind::room)
+        return emit_to_room(
+            to, std::move(p), mask, event, count, [] {}, [&](posted<C> const& made) { return to.post_surely(mask, made); });
+    envelope_head const head{.timestamp = to.wall_now()};
+    p.urgent = urgency_of<Event>;
     if (encode_event<C>(p.frames, to.codec, head, event, to.profiles_in_use(), count))
         return {outcome::refused, 0, 0, 0};
     return to.post(mask, p);
 }
+
+/// The same, tried again while its outcome may change; `sleep(delay)` is called in between, on this thread.
+template <class C, class Event, class Sleep>
+[[nodiscard]] sent post_event(port<C>& to, posted<C> const& p, Event const& event, retry_options const& options, Sleep&& sleep)
+{
+    return with_retry(
+        options, [&] { return post_event(to, posted<C>(p), event); },
+        [&](std::chrono::milliseconds delay) {
+            sleep(delay);
+            to.shared_observer.count_shared(metric::retries, 1);
+        });
+}
+inline constexpr auto sleep_here = [](std::chrono::milliseconds delay) { std::this_thread::sleep_for(delay); };
 
 /// The same for a message that is no event.
 template <class C>
@@ -10749,7 +14957,6 @@ template <class C>
     auto const mask = to.is_open() ? shards_for(to, p) : 0;
     if (mask == 0)
         return {};
-    p.lane_ = lane::normal;
     p.frames = encode_message<C>(to.codec, payload, op, to.profiles_in_use(),
                                  [&](metric m) { to.shared_observer.count_shared(m, 1); });
     return to.post(mask, p);
@@ -10774,14 +14981,14 @@ public:
     template <event Event>
     sent emit(Event const& event) const
     {
-        if (!port_)
-            return {};
-        detail::posted<C> p{.kind = detail::audience_kind::user, .name = user_};
-        if (user_.empty()) {
-            p.kind = detail::audience_kind::session;
-            p.to = session_;
-        }
-        return detail::post_event(*port_, std::move(p), event);
+        return port_ ? detail::post_event(*port_, receivers(), event) : sent{};
+    }
+    /// The same, from a thread of the program's own: while the outcome is `over_budget` or `gone`, waits and tries again
+    /// (`retry_options`); `metric::retries` counts. Not in a handler.
+    template <event Event>
+    sent emit(Event const& event, retry_options const& options) const
+    {
+        return port_ ? detail::post_event(*port_, receivers(), event, options, detail::sleep_here) : sent{};
     }
     /// Lets go; every later emission is `gone`. May be called again.
     void dispose() noexcept { port_.reset(); }
@@ -10789,6 +14996,13 @@ public:
     [[nodiscard]] std::string const& user() const noexcept { return user_; }
 
 private:
+    [[nodiscard]] detail::posted<C> receivers() const
+    {
+        if (user_.empty())
+            return {.kind = detail::audience_kind::session, .to = session_};
+        return {.kind = detail::audience_kind::user, .name = user_};
+    }
+
     std::shared_ptr<detail::port<C>> port_{};
     std::string user_{};
     handle session_{};
@@ -10818,6 +15032,19 @@ public:
     sent emit(Event const& event) &&
     {
         return port_ ? detail::post_event(*port_, std::move(to_), event) : sent{};
+    }
+    /// The same, from a thread of the program's own: while the outcome is `over_budget` or `gone`, waits and tries again
+    /// (`retry_options`); `metric::retries` counts. Not in a handler: it would hold up every session of the shard.
+    template <event Event>
+    sent emit(Event const& event, retry_options const& options) &&
+    {
+        return std::move(*this).emit(event, options, detail::sleep_here);
+    }
+    /// The same; `sleep(delay)` waits.
+    template <event Event, std::invocable<std::chrono::milliseconds> Sleep>
+    sent emit(Event const& event, retry_options const& options, Sleep&& sleep) &&
+    {
+        return port_ ? detail::post_event(*port_, to_, event, options, sleep) : sent{};
     }
     /// Posts a message as it is, outside of events.
     sent send(std::string_view payload, opcode op = opcode::text) &&
@@ -11177,6 +15404,14 @@ inline void write_str(byte_buffer& out, std::string_view text)
     write_head(out, msgpack_head::text, bytes);
     split_utf8(
         text, [&](std::string_view run) { out.append(run); }, [&] { out.append(replacement); });
+}
+
+/// The bytes of a str that `write_str` wrote, without its head.
+[[nodiscard]] inline std::string_view unpacked_str(std::string_view packed) noexcept
+{
+    auto const format = static_cast<unsigned char>(packed.front());
+    std::size_t const length_bytes = format < msgpack_format::str8 ? 0 : std::size_t{1} << (format - msgpack_format::str8);
+    return packed.substr(1 + length_bytes);
 }
 
 /// The size of `packed_str` for a name of that many bytes; names are shorter than 64 KiB.
@@ -12353,6 +16588,9 @@ namespace polycast::inline v0::detail {
 struct msgpack_writer {
     byte_buffer& out;
     serializer_error error{};
+    /// The text whose place in `out` is asked for: a field of the event itself, none of an aggregate inside it.
+    void const* sought = nullptr;
+    encoded_span found{};
 
     void fail(serializer_error e) noexcept
     {
@@ -12465,10 +16703,14 @@ private:
         constexpr std::string_view name = field_names<T>[I];
         static constexpr auto key = packed_str<packed_str_bytes(name.size())>(name);
         out.append(key.data(), key.size());
+        [[maybe_unused]] std::size_t const begin = out.size();
         if constexpr (kind_of<Field>() == value_kind::optional)
             write(*value);
         else
             write(value);
+        if constexpr (is_appended<T, I>)
+            if (sought == &value)
+                found = {begin, out.size()};
     }
 
     template <std::floating_point Real>
@@ -12705,20 +16947,25 @@ struct msgpack {
 
     /// Appends one event. Errors: `not_a_number`, `unknown_enumerator`, `out_of_range` (a time before year 0 or after
     /// 9999, a text or container of 2³² and more), those of the JSON in a `raw_json`; `out` is then as it was. Any
-    /// thread; allocates only for `out`'s growth, and a scratch buffer a thread once for `raw_json`.
+    /// thread; allocates only for `out`'s growth, and a scratch buffer a thread once for `raw_json`. `appended` is told
+    /// where the text stands that `coalesce::append` appends, its size included.
     template <class E>
-    static std::error_code encode(detail::byte_buffer& out, envelope_head const& head, E const& event)
+    static std::error_code encode(detail::byte_buffer& out, envelope_head const& head, E const& event,
+                                  [[maybe_unused]] encoded_span* appended = nullptr)
     {
         static_assert(polycast::event<E>, "polycast: only an aggregate can be emitted: a struct of public fields, "
                                           "without a base class or a constructor.");
         std::size_t const before = out.size();
         detail::msgpack_writer writer{out};
+        if constexpr (event_coalesce<E> == coalesce::append)
+            writer.sought = detail::appended_text(event);
         std::size_t pairs = 1 + std::size_t{!head.id_json.empty()};
         if constexpr (event_control<E>)
             pairs += writer.count_present(event);
         else
             pairs += std::size_t{!head.room.empty()} + std::size_t{head.offset != 0} +
-                     std::size_t{head.timestamp.has_value()} + std::size_t{detail::field_count<E> != 0};
+                     std::size_t{head.timestamp.has_value()} + std::size_t{head.recovered} +
+                     std::size_t{detail::field_count<E> != 0};
         writer.head(detail::msgpack_head::map, pairs);
         out.append("\xA4type", 5);
         static constexpr auto type = detail::packed_str<detail::packed_str_bytes(event_name<E>.size())>(event_name<E>);
@@ -12736,6 +16983,8 @@ struct msgpack {
                 out.append("\xA9timestamp", 10);
                 writer.write(*head.timestamp);
             }
+            if (head.recovered)
+                out.append("\xA9recovered\xC3", 11);
         }
         if (!head.id_json.empty()) {
             out.append("\xA2id", 3);
@@ -12748,10 +16997,24 @@ struct msgpack {
             out.append("\xA4" "data", 5);
             writer.write(event);
         }
-        if (writer.error == serializer_error{})
+        if (writer.error == serializer_error{}) {
+            if constexpr (event_coalesce<E> == coalesce::append)
+                if (appended != nullptr)
+                    *appended = {writer.found.begin - before, writer.found.end - before};
             return {};
+        }
         out.truncate(before);
         return writer.error;
+    }
+
+    /// Appends the str of two strs that `encode` wrote.
+    static void join_texts(detail::byte_buffer& out, std::string_view older, std::string_view newer)
+    {
+        older = detail::unpacked_str(older);
+        newer = detail::unpacked_str(newer);
+        detail::write_head(out, detail::msgpack_head::text, older.size() + newer.size());
+        out.append(older);
+        out.append(newer);
     }
 
     /// Calls the visitor for each map of the payload, in order (see `serializer_policy`). The bytes stay as they are;
@@ -12865,12 +17128,16 @@ struct server_options {
     std::size_t max_message_bytes = 64 * 1024;     ///< a longer message is closed with 1009 before it is read
     std::size_t max_frame_bytes = 0;               ///< likewise a longer frame; 0: as long as a message
     std::size_t max_fragments = 1024;              ///< frames of one message; more are closed with 1009
-    std::size_t max_outbox_bytes = 1024 * 1024;    ///< per session; beyond it `outcome::over_budget`
+    std::size_t max_outbox_bytes = 1024 * 1024;    ///< per session, waiting to be written
+    std::size_t max_outbox_events = 16 * 1024;     ///< likewise
+    polycast::backpressure backpressure = polycast::backpressure::drop_newest_normal;  ///< beyond either
     std::size_t max_mailbox_emissions = 64 * 1024; ///< per shard, emitted by other threads and not yet fanned out
     std::size_t max_mailbox_bytes = 64 * 1024 * 1024;  ///< likewise; beyond either `outcome::over_budget`
     std::size_t read_buffer_bytes = 512 * 1024;    ///< per shard, not per connection
 
     compression::options compression{};  ///< the numbers of the compression policy
+    delivery::options delivery{};        ///< the numbers of the delivery policy
+    history_options history{};           ///< what rooms keep of their past; nothing unless `max_events` says so
 
     heartbeat_options heartbeat{};
     std::chrono::milliseconds stale_after = std::chrono::seconds(120);  ///< no activity either way: close 4000
@@ -12884,7 +17151,7 @@ struct server_options {
 /// What is impossible in `o`, one sentence each; empty if all is well.
 [[nodiscard]] inline std::string faults(server_options const& o)
 {
-    std::string found;
+    std::string found = delivery::faults(o.delivery);
     auto const check = [&](bool fine, char const* sentence) {
         if (!fine)
             found.append(found.empty() ? "" : "; ").append(sentence);
@@ -12895,6 +17162,8 @@ struct server_options {
     check(o.max_message_bytes > 0, "max_message_bytes must be above 0");
     check(o.max_fragments > 0, "max_fragments must be above 0");
     check(o.max_outbox_bytes > 0, "max_outbox_bytes must be above 0");
+    check(o.history.max_rooms > 0, "history.max_rooms must be above 0");
+    check(o.max_outbox_events > 0, "max_outbox_events must be above 0");
     check(o.max_mailbox_emissions > 0, "max_mailbox_emissions must be above 0");
     check(o.max_unopened > 0, "max_unopened must be above 0");
     check(o.heartbeat.interval.count() >= 0 && o.heartbeat.timeout.count() > 0, "heartbeat times must not be negative");
@@ -13001,6 +17270,191 @@ private:
 
 }  // namespace polycast::inline v0::detail
 
+// ---- polycast/session/ending.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// How connections and sessions end: who closes, what is still sent, when it is over, and that the application is told
+/// once. A session that is kept loses its connection only, unless it ends for good.
+template <class Shard>
+class ending {
+public:
+    using session_type = typename Shard::session_type;
+    using C = typename Shard::composition_type;
+    using app_type = typename Shard::app_type;
+
+    explicit ending(Shard& shard) noexcept : shard_(shard) {}
+
+    /// Closes behind what is queued; waits for the peer's close frame, with a deadline. A session that is kept ends by a
+    /// code that does not invite its client back.
+    void close(session_type& s, close_code code, std::string_view reason)
+    {
+        shard_.take_mail();  // what was emitted before goes out before
+        if (!invites_reconnect(code)) {
+            if (s.phase_ == phase::away)
+                return finish(s, {code, std::string(reason), false});
+            for_good(s);
+        }
+        if (s.phase_ != phase::open && s.phase_ != phase::greeting)
+            return;
+        owe_close(s, code, reason);
+        ended(s, {code, std::string(reason), false});
+        shard_.enter(s, phase::closing, shard_.options().close_timeout);
+        s.due_ = all_lanes;
+        shard_.out().mark_dirty(s);
+    }
+    /// The peer broke a rule, or cannot be served: it is told with a close frame, and nothing else is sent.
+    void fail(session_type& s, close_code code, std::string_view reason)
+    {
+        shard_.out().end_direct(s);
+        if (!s.has_connection() || s.phase_ == phase::draining || s.phase_ == phase::lingering)
+            return;  // told already: what comes after does not give it more time
+        ended(s, {code, std::string(reason), false});
+        if (s.is_kept())
+            s.held_ = true;
+        else
+            shard_.out().drop(s);
+        owe_close(s, code, reason);
+        drain_out(s);
+    }
+    /// The peer has sent its close frame; ours goes behind what is queued, unless it has gone already.
+    void peer_closed(session_type& s, std::optional<close_code> code, std::string_view reason)
+    {
+        shard_.out().end_direct(s);
+        if (!s.has_connection())
+            return;
+        if (code == close_code::normal)
+            for_good(s);  // the client is done
+        ended(s, {code.value_or(close_code::no_status), std::string(reason), true});
+        // RFC 6455 §5.5.1: "the endpoint typically echos the status code it received."
+        owe_close(s, code.value_or(close_code::no_status), {});
+        drain_out(s);
+    }
+    /// Nothing more is wanted from the peer; what is queued still leaves.
+    void drain_out(session_type& s)
+    {
+        shard_.enter(s, phase::draining, shard_.options().close_timeout);
+        s.due_ = all_lanes;
+        shard_.out().mark_dirty(s);
+    }
+    /// The session ends with its connection.
+    static void for_good([[maybe_unused]] session_type& s) noexcept
+    {
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_)
+                s.ledger_->final = true;
+    }
+    /// The session ends now, whatever it was doing.
+    void finish(session_type& s, close_info info)
+    {
+        if (s.phase_ == phase::dead)
+            return;
+        if constexpr (C::delivery::resumes)
+            if (s.phase_ == phase::away)
+                shard_.keeps().forget(s);
+        for_good(s);
+        ended(s, std::move(info));
+        kill(s);
+    }
+    /// The connection is lost, or has ended in full.
+    void kill(session_type& s)
+    {
+        if (s.phase_ == phase::dead || (s.phase_ == phase::away && s.is_kept()))
+            return;
+        close_info info{close_code::abnormal, "the connection was lost", true};
+        if constexpr (C::delivery::resumes)
+            if (s.is_kept() && s.admitted_)
+                return shard_.keeps().lost(s, std::move(info));
+        ended(s, std::move(info));
+        bury(s);
+    }
+    /// Nothing more is owed to anybody.
+    void bury(session_type& s)
+    {
+        s.phase_ = phase::dead;
+        s.stream_.close();
+        shard_.out().drop(s);
+        dead_.push_back(s.handle_);
+        shard_.want_turn();
+    }
+
+    /// At the end of a turn, once all else is done: `closed` for each session that has ended; `closed` may end others.
+    void farewells()
+    {
+        for (std::size_t i = 0; i < ended_.size(); ++i) {
+            end const e = std::move(ended_[i]);
+            farewell(*shard_.find(e.of), e.info);
+        }
+        ended_.clear();
+    }
+    /// `erase(handle)` for each that is dead.
+    template <class Erase>
+    void bury_the_dead(Erase erase)
+    {
+        for (handle const h : dead_)
+            erase(h);
+        dead_.clear();
+    }
+
+private:
+    struct end {
+        handle of;
+        close_info info;
+    };
+
+    /// A close frame follows behind everything that is queued, once.
+    static void owe_close(session_type& s, close_code code, std::string_view reason)
+    {
+        if (std::exchange(s.close_sent_, true))
+            return;
+        s.close_owed_ = true;
+        s.close_code_ = code;
+        s.head_ = std::make_unique<std::string>(reason);
+    }
+    /// From now on it receives nothing, once; if it was opened, `closed` follows. Of a session that is kept, this is only
+    /// how its connection ends.
+    void ended(session_type& s, close_info info)
+    {
+        if (s.is_kept() && s.admitted_) {
+            if (!s.parting_)
+                s.parting_ = std::make_unique<close_info>(std::move(info));
+            return;
+        }
+        if (std::exchange(s.counted_, false))
+            shard_.shared().users.release(s.user_);
+        else if (!s.admitted_)
+            return;
+        if (std::exchange(s.ended_, true))
+            return;
+        shard_.shared().alive[shard_.index()].set(s.handle_.slot, 0);
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_) {
+                shard_.shared().users.forget(s.ledger_->name);
+                if (!shard_.draining())  // a durable log keeps what a server that stops has
+                    shard_.journal().ended(*s.ledger_);
+            }
+        ended_.push_back({s.handle_, s.parting_ ? std::move(*s.parting_) : std::move(info)});
+        shard_.want_turn();
+    }
+    void farewell(session_type& s, [[maybe_unused]] close_info const& info)
+    {
+        if (!s.admitted_)
+            return;
+        shard_.left(s);
+        group_registry<session_type>::leave_all(s);
+        shard_.observe().count(metric::closed, 1);
+        s.wake_producers(false);
+        if constexpr (has_closed<app_type, session_type>)
+            shard_.guarded([&] { shard_.app().closed(s, info); });
+    }
+
+    Shard& shard_;
+    std::vector<end> ended_;
+    std::vector<handle> dead_;
+};
+
+}  // namespace polycast::inline v0::detail
+
 // ---- polycast/session/fan_out.hpp ----
 
 namespace polycast::inline v0::detail {
@@ -13013,7 +17467,7 @@ void fan_out(Shard& shard, Sessions const& to, posted<C> const& p, sent& result)
         if (p.except && s->handle() == p.except)
             continue;
         if (auto const& frame = p.frames[shard.profile(*s)])
-            if (auto const o = shard.out().enqueue(*s, frame, p.lane_, p.critical); o != outcome::gone)
+            if (auto const o = shard.out().enqueue(*s, frame, p.urgent); o != outcome::gone)
                 result.count(o);
     }
 }
@@ -13064,44 +17518,44 @@ public:
     template <event Event>
     sent emit(Event const& event) &&
     {
-        return deliver([&] {
-            envelope_head head;
-            head.room = to_.name;
-            head.timestamp = shard_.loop().wall_now();
-            to_.lane_ = event_lane<Event>;
-            to_.critical = event_critical<Event>;
-            auto& shared = shard_.shared();
-            return !encode_event<C>(to_.frames, shared.codec, head, event, shared.profiles_in_use(), shard_.counter());
-        });
+        if (!allowed_)
+            return {outcome::refused, 0, 0, 0};
+        if (nobody_listens())
+            return {};
+        return emit_to_room(
+            shard_.shared(), std::move(to_), others(), event, shard_.counter(), [this] { shard_.take_mail(); },
+            [this](posted<C> const& made) { return deliver(made); });
     }
     /// Sends a message as it is.
     sent send(std::string_view payload, opcode op = opcode::text) &&
     {
-        if (!is_data(op))
+        if (!is_data(op) || !allowed_)
             return {outcome::refused, 0, 0, 0};
-        return deliver([&] {
-            to_.lane_ = lane::normal;
-            auto& shared = shard_.shared();
-            to_.frames = encode_message<C>(shared.codec, payload, op, shared.profiles_in_use(), shard_.counter());
-            return true;
-        });
+        if (nobody_listens())
+            return {};
+        shard_.take_mail();
+        auto& shared = shard_.shared();
+        to_.frames = encode_message<C>(shared.codec, payload, op, shared.profiles_in_use(), shard_.counter());
+        return shared.has_room(others(), to_.bytes()) ? deliver(to_) : shared.refused(others());
     }
 
 private:
-    template <class Encode>
-    sent deliver(Encode encode)
+    [[nodiscard]] std::uint64_t others() const
     {
-        if (!allowed_)
-            return {outcome::refused, 0, 0, 0};
-        auto const others = shard_.shared().every_shard() & ~(std::uint64_t{1} << shard_.index());
-        shard_.take_mail();
-        if (others == 0 && shard_.rooms().find(to_.name) == nullptr)
-            return {};
-        if (!encode())
-            return {outcome::refused, 0, 0, 0};
-        sent result = fan_out_local(shard_, to_);
-        if (others != 0) {
-            auto const elsewhere = shard_.shared().post(others, to_);
+        return shard_.shared().every_shard() & ~(std::uint64_t{1} << shard_.index());
+    }
+    [[nodiscard]] bool nobody_listens() const
+    {
+        return others() == 0 && shard_.rooms().find(to_.name) == nullptr && !shard_.shared().histories.enabled();
+    }
+    sent deliver(posted<C> const& made)
+    {
+        shard_.log().sends(made);
+        sent result = fan_out_local(shard_, made);
+        if (made.offset != 0 && result.receivers == 0)
+            result.status = outcome::queued;  // for those who will ask for it
+        if (others() != 0) {
+            auto const elsewhere = shard_.shared().post_surely(others(), made);
             result.status = result.receivers == 0 || elsewhere.status < result.status ? elsewhere.status : result.status;
             result.receivers += elsewhere.receivers;
             result.queued += elsewhere.queued;
@@ -13113,419 +17567,6 @@ private:
     Shard& shard_;
     bool allowed_;
     posted<C> to_{};
-};
-
-}  // namespace polycast::inline v0::detail
-
-// ---- polycast/session/keepalive.hpp ----
-
-namespace polycast::inline v0::detail {
-
-/// Deadlines and heartbeats of one session, looked at once a tick.
-template <class Shard>
-struct keepalive {
-    using session_type = typename Shard::session_type;
-
-    /// `sweep`: it is also time to look for stale sessions.
-    static void look(Shard& shard, session_type& s, bool sweep)
-    {
-        switch (s.phase_) {
-        case phase::open:
-            if (sweep && shard.now() - s.active_at_ >= shard.options().stale_after)
-                give_up(shard, s, "no activity");
-            else
-                beat(shard, s);
-            break;
-        case phase::greeting:
-            // It never says `$open`: then it is a plain client that happened to name a subprotocol.
-            if (shard.now() >= s.deadline_)
-                opening<Shard>::begin(shard, s);
-            break;
-        case phase::handshake:
-            if (shard.now() >= s.deadline_)
-                opening<Shard>::too_slow(shard, s);
-            break;
-        case phase::closing:
-        case phase::draining:
-        case phase::lingering:
-            if (shard.now() >= s.deadline_)
-                shard.kill(s);
-            break;
-        case phase::dead: break;
-        }
-    }
-
-    static void begin(Shard& shard, session_type& s) { s.ping_at_ = shard.now() + shard.options().heartbeat.interval; }
-
-    /// RFC 6455 §5.5.3: a pong answers the newest ping. One that answers none is ignored.
-    static void pong(Shard& shard, session_type& s, std::span<char const> payload)
-    {
-        auto const wanted = ping_payload(s);
-        if (!s.ping_pending_ || std::string_view(payload.data(), payload.size()) != std::string_view(wanted.data(), wanted.size()))
-            return;
-        auto const took = std::chrono::duration_cast<std::chrono::microseconds>(shard.loop().now() - s.ping_at_).count();
-        auto const mean = s.record_.round_trip.count();
-        s.record_.round_trip = std::chrono::microseconds(mean == 0 ? took : mean + (took - mean) / 10);
-        s.ping_pending_ = false;
-        s.misses_ = 0;
-        s.ping_at_ = shard.now() + shard.options().heartbeat.interval;
-    }
-
-private:
-    static void beat(Shard& shard, session_type& s)
-    {
-        auto const& options = shard.options().heartbeat;
-        if (options.interval.count() == 0)
-            return;
-        if (!s.ping_pending_) {
-            if (shard.now() >= s.ping_at_)
-                ping(shard, s);
-        } else if (shard.now() - s.ping_at_ >= options.timeout) {
-            if (++s.misses_ > options.misses_allowed)
-                give_up(shard, s, "no answer to pings");
-            else
-                ping(shard, s);
-        }
-    }
-    static void ping(Shard& shard, session_type& s)
-    {
-        s.ping_pending_ = true;
-        s.ping_at_ = shard.loop().now();
-        auto const payload = ping_payload(s);
-        shard.out().control(s, ping_frame({payload.data(), payload.size()}).view());
-        shard.observe().count(metric::pings, 1);
-    }
-    /// What tells this ping from others: when it was sent.
-    static std::array<char, 8> ping_payload(session_type const& s)
-    {
-        std::array<char, 8> text{};
-        auto left = static_cast<std::uint64_t>(s.ping_at_.time_since_epoch().count());
-        for (char& c : text) {
-            c = "0123456789abcdef"[left & 15];
-            left >>= 4;
-        }
-        return text;
-    }
-    static void give_up(Shard& shard, session_type& s, std::string_view why)
-    {
-        shard.observe().count(metric::stale, 1);
-        shard.close(s, close_code::stale, why);
-    }
-};
-
-}  // namespace polycast::inline v0::detail
-
-// ---- polycast/session/inbound.hpp ----
-
-namespace polycast::inline v0::detail {
-
-/// What the assembler and the dispatcher call for one session: messages become events, control becomes answers.
-template <class Shard>
-struct inbound {
-    using session_type = typename Shard::session_type;
-    using C = typename Shard::composition_type;
-    static constexpr bool is_raw = C::serializer::name == "raw";
-
-    Shard& shard;
-    session_type& s;
-
-    // --- for the assembler -----------------------------------------------------------------------------------------
-
-    bool message(opcode op, std::span<char> payload, bool compressed)
-    {
-        if (s.phase_ != phase::open && s.phase_ != phase::greeting)
-            return s.phase_ == phase::closing;  // our close frame is out: what still comes is not looked at
-        shard.observe().count(metric::messages_in, 1);
-        ++s.record_.messages_in;
-        if (!compressed || inflate(op, payload)) {
-            if constexpr (is_raw)
-                raw(op, payload);
-            else
-                events(op, payload);
-        }
-        return s.phase_ == phase::open || s.phase_ == phase::closing;
-    }
-    bool ping(std::span<char> payload)
-    {
-        if (s.phase_ == phase::open || s.phase_ == phase::greeting)
-            shard.out().pong(s, pong_frame({payload.data(), payload.size()}).view());
-        return true;
-    }
-    bool pong(std::span<char> payload)
-    {
-        keepalive<Shard>::pong(shard, s, payload);
-        return true;
-    }
-    void close(std::optional<close_code> code, std::string_view reason)
-    {
-        shard.peer_closed(s, code, reason);
-    }
-
-    // --- for the decoder: the first message opens a session that was waiting for it -----------------------------------
-
-    template <class E>
-    void event(envelope const& e, E&& received)
-    {
-        if (begun())
-            dispatcher_type(shard.app(), s, *this).event(e, std::forward<E>(received));
-    }
-    void unknown(envelope const& e)
-    {
-        if (begun())
-            dispatcher_type(shard.app(), s, *this).unknown(e);
-    }
-    void error(envelope const& e, decode_error const& what)
-    {
-        if (begun())
-            bad(e, what);
-    }
-    [[nodiscard]] bool stopped() const noexcept { return s.phase_ != phase::open && s.phase_ != phase::greeting; }
-
-    // --- for the dispatcher ----------------------------------------------------------------------------------------
-
-    void control(envelope const& e)
-    {
-        if (e.type == "$open")
-            return greet(e);
-        if (!begun())
-            return;
-        if (e.type == "$ping")
-            answer(e, control::pong{});
-        else if (e.type == "$join")
-            join(e);
-        else if (e.type == "$leave")
-            leave(e);
-        // WIRE: unknown `$` types are ignored.
-    }
-    void handled(envelope const& e)
-    {
-        if (!e.id.empty())
-            answer(e, control::ok{});
-    }
-    /// A handler that returns an event has answered with it; one that returns an empty optional has agreed.
-    template <polycast::event Reply>
-    void handled(envelope const& e, Reply const& reply)
-    {
-        answer(e, reply);
-    }
-    template <polycast::event Reply>
-    void handled(envelope const& e, std::optional<Reply> const& reply)
-    {
-        if (reply)
-            answer(e, *reply);
-        else
-            handled(e);
-    }
-    void threw(envelope const& e)
-    {
-        // What the exception says is for the program, not for the client.
-        shard.observe().count(metric::handler_errors, 1);
-        ++s.record_.errors;
-        answer(e, control::error_reply{"internal", "the event could not be handled"});
-    }
-    void unknown_type(envelope const& e)
-    {
-        ++s.record_.errors;
-        answer(e, control::error_reply{"unknown_type", "no event of this type is accepted here"});
-    }
-    void bad(envelope const& e, decode_error const& error)
-    {
-        shard.observe().count(metric::bad_messages, 1);
-        ++s.record_.errors;
-        bool const in_field = !error.path.empty() && error.code != serializer_error::syntax;
-        std::string const text = in_field ? error.path + ": " + error.message : error.message;
-        answer(e, control::error_reply{in_field ? "bad_field" : "bad_message", text});
-    }
-
-    static void say_goodbye(Shard& shard, session_type& s)
-    {
-        if constexpr (!is_raw)
-            if (!s.plain_)
-                static_cast<void>(shard.emit_to(s, control::bye{.reason = "drain", .reconnect_after_ms = {200, 5000}}));
-    }
-
-private:
-    using dispatcher_type = dispatcher<typename Shard::app_type, session_type, inbound>;
-
-    /// False if the session did not survive its opening.
-    [[nodiscard]] bool begun()
-    {
-        if (s.phase_ == phase::greeting)
-            opening<Shard>::begin(shard, s);
-        return s.phase_ == phase::open;
-    }
-    template <class Reply>
-    void answer(envelope const& e, Reply const& reply)
-    {
-        static_cast<void>(shard.emit_to(s, reply, envelope_head{.id_json = e.id}));
-    }
-
-    /// WIRE, reliable mode. Nothing is kept of a session, so none is resumed.
-    void greet(envelope const& e)
-    {
-        std::string const name = "s_" + std::string(shard.epoch()) + "_" + std::to_string(s.handle_.value());
-        control::hello hello;
-        hello.session = name;
-        hello.epoch = shard.epoch();
-        hello.heartbeat_ms = static_cast<std::uint64_t>(shard.options().heartbeat.interval.count());
-        hello.max_message_bytes = shard.options().max_message_bytes;
-        bool const first = s.phase_ == phase::greeting;
-        std::string url;
-        std::uint8_t next_form = s.profile_;
-        if constexpr (has_dictionary<typename C::compression>)
-            if (auto const dictionary = shard.codec().dictionary();
-                first && (next_form = shard.codec().hello_form(s.profile_)) != s.profile_) {
-                url = dictionary_path(dictionary.id);
-                hello.dictionary.value = control::dictionary_reference{dictionary.id, url};
-            }
-        if (first)
-            s.phase_ = phase::open;
-        // Past the mailbox: nothing may come before it.
-        static_cast<void>(shard.out().emit(s, hello, envelope_head{.id_json = e.id}));
-        s.profile_ = next_form;
-        if (first && s.phase_ == phase::open)
-            opening<Shard>::begin(shard, s);
-    }
-
-    /// A message that came with RSV1 (RFC 7692 §6.2). False if it was refused. `payload` is then what it inflates to.
-    [[nodiscard]] bool inflate([[maybe_unused]] opcode op, [[maybe_unused]] std::span<char>& payload)
-    {
-        if constexpr (C::compression::has_extension) {
-            if (!unpacked(payload, [&](byte_buffer& out, std::string_view in, std::size_t max_bytes) {
-                    if constexpr (C::compression::keeps_context)
-                        return s.context_->decompress(out, in, max_bytes);
-                    else
-                        return shard.codec().decompress(s.profile_, out, in, max_bytes);
-                }))
-                return false;
-            if (op == opcode::text && !valid_utf8({payload.data(), payload.size()})) {
-                std::error_code const ec = wire_error::invalid_utf8;
-                shard.fail(s, close_code_for(ec), ec.message());
-                return false;
-            }
-        }
-        return true;
-    }
-    /// Replaces `payload` by what `decompress` makes of it; false if it was refused.
-    template <class Decompress>
-    [[nodiscard]] bool unpacked(std::span<char>& payload, Decompress decompress)
-    {
-        byte_buffer& out = shard.unpacked();
-        out.clear();
-        std::error_code const ec = decompress(out, {payload.data(), payload.size()}, shard.options().max_message_bytes);
-        payload = {out.data(), out.size()};
-        if (ec)
-            shard.fail(s, ec == compression_error::too_large ? close_code::message_too_big : close_code::invalid_payload,
-                       ec.message());
-        return !ec;
-    }
-
-    void raw(opcode op, std::span<char> payload)
-    {
-        static_assert(takes_messages<typename Shard::app_type, session_type>,
-                      "polycast: with serializer::raw the application needs `on(session, message const&)`.");
-        polycast::message const m{{payload.data(), payload.size()}, op};
-        if (!shard.guarded([&] { shard.app().on(s, m); }))
-            shard.close(s, close_code::internal_error, "the message could not be handled");
-    }
-
-    void events(opcode op, std::span<char> payload)
-    {
-        bool utf8_checked = op == opcode::text;
-        if constexpr (!C::compression::suffixes.empty()) {
-            if (op == opcode::binary && s.profile_ != plain_profile &&
-                C::compression::kind(s.profile_) == compression::form_kind::token) {
-                if (!unpacked(payload, [&](byte_buffer& out, std::string_view in, std::size_t max_bytes) {
-                        return shard.codec().decompress(s.profile_, out, in, max_bytes);
-                    }))
-                    return;
-                op = C::serializer::frame_opcode;
-                utf8_checked = false;
-            }
-        }
-        if (op != C::serializer::frame_opcode)
-            return shard.fail(s, close_code::unsupported_data, "events come in the other kind of frame");
-        decode_limits limits;
-        limits.utf8_checked = utf8_checked;
-        C::serializer::template decode<accepted_events<typename Shard::app_type>>(payload, limits, *this);
-    }
-
-    void join(envelope const& e)
-    {
-        if constexpr (C::isolation::reaches_rooms) {
-            auto const& options = shard.options();
-            if (e.room.empty() || e.room.size() > options.max_room_name_bytes)
-                return answer(e, control::error_reply{"bad_field", "room: missing, or longer than is allowed"});
-            if (s.groups.size() >= options.max_rooms_per_session && !s.is_member(e.room))
-                return answer(e, control::error_reply{"overloaded", "a member of too many rooms"});
-            bool allowed = C::isolation::clients_join_freely;
-            if constexpr (has_may_join<typename Shard::app_type, session_type>)
-                if (!shard.guarded([&] { allowed = shard.app().may_join(s, e.room); }))
-                    allowed = false;
-            if (!allowed)
-                return answer(e, control::error_reply{"forbidden", "this room is not open to you"});
-            s.join(e.room);
-            answer(e, control::ok{.room = e.room});
-        } else {
-            answer(e, control::error_reply{"no_such_room", "there are no rooms here"});
-        }
-    }
-    void leave(envelope const& e)
-    {
-        if constexpr (C::isolation::reaches_rooms)
-            if (s.leave(e.room))
-                return answer(e, control::ok{.room = e.room});
-        answer(e, control::error_reply{"not_joined", "not a member of this room"});
-    }
-};
-
-}  // namespace polycast::inline v0::detail
-
-// ---- polycast/session/intake.hpp ----
-
-namespace polycast::inline v0::detail {
-
-/// The receiving end of a shard's mailbox: fans out what other threads, or other emitters on this one, have posted.
-template <class Shard>
-class intake {
-public:
-    using C = typename Shard::composition_type;
-
-    [[nodiscard]] bool waiting(Shard& shard) const noexcept { return at_ != taken_.size() || box(shard).any(); }
-
-    /// Fans out at least `max_bytes` if there is as much. The rest waits for another turn, so that what was fanned out
-    /// can be written first. A call from inside a fan-out does nothing.
-    void take(Shard& shard, std::size_t max_bytes)
-    {
-        if (std::exchange(taking_, true))
-            return;
-        for (std::size_t bytes = 0; bytes < max_bytes && waiting(shard); ++at_) {
-            if (at_ == taken_.size()) {
-                taken_.clear();
-                at_ = 0;
-                box(shard).take(taken_);
-            }
-            posted<C> const& p = taken_[at_];
-            bytes += p.bytes();
-            shard.observe().count(metric::emissions_taken, 1);
-            if (fan_out_local(shard, p).receivers == 0)
-                shard.observe().count(metric::gone, 1);
-        }
-        if (at_ == taken_.size()) {
-            taken_.clear();
-            at_ = 0;
-        }
-        taking_ = false;
-        if (waiting(shard))
-            shard.want_turn();
-    }
-
-private:
-    [[nodiscard]] static mailbox<C>& box(Shard& shard) noexcept { return shard.shared().mailboxes[shard.index()]; }
-
-    std::vector<posted<C>> taken_;
-    std::size_t at_ = 0;  ///< the first of `taken_` that has not been fanned out
-    bool taking_ = false;
 };
 
 }  // namespace polycast::inline v0::detail
@@ -13648,6 +17689,109 @@ inline constexpr std::string_view bearer_prefix = "bearer.";
 
 }  // namespace polycast::inline v0
 
+// ---- polycast/session/keepalive.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// Deadlines and heartbeats of one session, looked at once a tick.
+template <class Shard>
+struct keepalive {
+    using session_type = typename Shard::session_type;
+
+    /// `sweep`: it is also time to look for stale sessions.
+    static void look(Shard& shard, session_type& s, bool sweep)
+    {
+        switch (s.phase_) {
+        case phase::open:
+            if (sweep && shard.now() - s.active_at_ >= shard.options().stale_after)
+                give_up(shard, s, "no activity");
+            else
+                beat(shard, s);
+            break;
+        case phase::greeting:
+            // It never says `$open`: then it is a plain client that happened to name a subprotocol.
+            if (shard.now() >= s.deadline_)
+                opening<Shard>::begin(shard, s);
+            break;
+        case phase::handshake:
+            if (shard.now() >= s.deadline_)
+                opening<Shard>::too_slow(shard, s);
+            break;
+        case phase::closing:
+        case phase::draining:
+        case phase::lingering:
+            if (shard.now() >= s.deadline_)
+                shard.ends().kill(s);
+            break;
+        case phase::away:
+        case phase::moving:
+        case phase::dead: break;
+        }
+        if constexpr (Shard::composition_type::delivery::resumes)
+            if (s.ledger_ && s.phase_ != phase::dead)
+                shard.keeps().look(s);
+    }
+
+    static void begin(Shard& shard, session_type& s) { s.ping_at_ = shard.now() + shard.options().heartbeat.interval; }
+
+    /// RFC 6455 §5.5.3: a pong answers the newest ping. One that answers none is ignored.
+    static void pong(Shard& shard, session_type& s, std::span<char const> payload)
+    {
+        auto const wanted = ping_payload(s);
+        if (!s.ping_pending_ || std::string_view(payload.data(), payload.size()) != std::string_view(wanted.data(), wanted.size()))
+            return;
+        auto const took = std::chrono::duration_cast<std::chrono::microseconds>(shard.loop().now() - s.ping_at_).count();
+        auto const mean = s.record_.round_trip.count();
+        s.record_.round_trip = std::chrono::microseconds(mean == 0 ? took : mean + (took - mean) / 10);
+        s.ping_pending_ = false;
+        s.misses_ = 0;
+        s.ping_at_ = shard.now() + shard.options().heartbeat.interval;
+    }
+
+private:
+    static void beat(Shard& shard, session_type& s)
+    {
+        auto const& options = shard.options().heartbeat;
+        if (options.interval.count() == 0)
+            return;
+        if (!s.ping_pending_) {
+            if (shard.now() >= s.ping_at_)
+                ping(shard, s);
+        } else if (shard.now() - s.ping_at_ >= options.timeout) {
+            if (++s.misses_ > options.misses_allowed)
+                give_up(shard, s, "no answer to pings");
+            else
+                ping(shard, s);
+        }
+    }
+    static void ping(Shard& shard, session_type& s)
+    {
+        s.ping_pending_ = true;
+        s.ping_at_ = shard.loop().now();
+        auto const payload = ping_payload(s);
+        shard.out().control(s, ping_frame({payload.data(), payload.size()}).view());
+        shard.observe().count(metric::pings, 1);
+    }
+    /// What tells this ping from others: when it was sent.
+    static std::array<char, 8> ping_payload(session_type const& s)
+    {
+        std::array<char, 8> text{};
+        auto left = static_cast<std::uint64_t>(s.ping_at_.time_since_epoch().count());
+        for (char& c : text) {
+            c = "0123456789abcdef"[left & 15];
+            left >>= 4;
+        }
+        return text;
+    }
+    static void give_up(Shard& shard, session_type& s, std::string_view why)
+    {
+        shard.observe().count(metric::stale, 1);
+        shard.ends().close(s, close_code::stale, why);
+    }
+};
+
+}  // namespace polycast::inline v0::detail
+
 // ---- polycast/session/opening.hpp ----
 
 namespace polycast::inline v0::detail {
@@ -13698,10 +17842,12 @@ struct opening {
     {
         s.phase_ = phase::open;
         s.opened_at_ = shard.now();
-        shard.admitted(s);
+        auto const waited = shard.admitted(s);
+        for (auto const& [frame, urgent] : waited)
+            static_cast<void>(shard.out().enqueue(s, frame, urgent));
         if constexpr (has_opened<app_type, session_type>)
             if (!shard.guarded([&] { shard.app().opened(s); }))
-                shard.close(s, close_code::internal_error, "the session could not be opened");
+                shard.ends().close(s, close_code::internal_error, "the session could not be opened");
     }
 
 private:
@@ -13712,7 +17858,7 @@ private:
     }
     static void answer(Shard& shard, session_type& s, http_response const& response, bool head_only)
     {
-        shard.drain_out(s);
+        shard.ends().drain_out(s);
         shard.out().control(s, encode_response(response, head_only));
     }
 
@@ -13801,7 +17947,7 @@ private:
         auto const& options = shard.options();
         auto const a_user = options.max_connections_per_user != 0 ? options.max_connections_per_user
                                                                   : C::isolation::max_connections_per_user;
-        switch (shard.shared().users.admit(user, shard.index(), options.max_connections, a_user)) {
+        switch (shard.shared().users.admit(user, options.max_connections, a_user)) {
         case directory::admission::admitted: break;
         case directory::admission::server_full:
             return full(shard, s, "the server is at its limit of " + std::to_string(options.max_connections) + " connections");
@@ -13820,8 +17966,985 @@ private:
     {
         shard.observe().count(metric::refused, 1);
         s.phase_ = phase::open;
-        shard.close(s, close_code::try_again_later, reason);
+        shard.ends().close(s, close_code::try_again_later, reason);
     }
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/greeting.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// What the first message of a client that agreed on a subprotocol does: `$open` begins a session or resumes one (WIRE,
+/// reliable mode).
+template <class Shard>
+struct greeting {
+    using session_type = typename Shard::session_type;
+    using C = typename Shard::composition_type;
+
+    Shard& shard;
+    session_type& s;
+
+    /// `$open` begins a session, or resumes one, whose connection this has become.
+    void open(envelope const& e)
+    {
+        bool const first = s.phase_ == phase::greeting;
+        control::hello hello;
+        if constexpr (C::delivery::resumes) {
+            if (!first)
+                return static_cast<void>(shard.emit_to(
+                    s, control::error_reply{"bad_message", "$open: only as the first message"}, envelope_head{.id_json = e.id}));
+            hello.resumed = static_cast<bool>(s.ledger_);
+            if (!s.ledger_)
+                shard.keeps().begin(s);
+            auto const& options = shard.options().delivery;
+            hello.session = s.ledger_->name;
+            hello.ack = {options.ack_every, static_cast<std::uint32_t>(options.ack_within.count())};
+        }
+        hello.epoch = shard.epoch();
+        hello.heartbeat_ms = static_cast<std::uint64_t>(shard.options().heartbeat.interval.count());
+        hello.max_message_bytes = shard.options().max_message_bytes;
+        std::string url;
+        std::uint8_t next_form = s.profile_;
+        if constexpr (has_dictionary<typename C::compression>)
+            if (auto const dictionary = shard.codec().dictionary();
+                first && (next_form = shard.codec().hello_form(s.profile_)) != s.profile_) {
+                url = dictionary_path(dictionary.id);
+                hello.dictionary.value = control::dictionary_reference{dictionary.id, url};
+            }
+        if (first)
+            s.phase_ = phase::open;
+        // Past the mailbox: nothing may come before it.
+        static_cast<void>(shard.out().emit(s, hello, envelope_head{.id_json = e.id}));
+        set_profile(next_form);
+        if (s.phase_ != phase::open)
+            return;
+        if (hello.resumed) {
+            if constexpr (C::delivery::resumes)
+                shard.keeps().resume(s, e.received.value_or(0));
+        } else if (first) {
+            opening<Shard>::begin(shard, s);
+        }
+    }
+    /// True if `payload`, the first message, resumes a session: then the connection goes there, and the message with it.
+    [[nodiscard]] bool moves([[maybe_unused]] std::span<char> payload)
+    {
+        if constexpr (C::delivery::resumes)
+            if (s.phase_ == phase::greeting && !s.unknown_) {
+                std::string first(payload.data(), payload.size());
+                first_word word;
+                decode_limits limits;
+                C::serializer::template decode<polycast::events<>>({first.data(), first.size()}, limits, word);
+                if (handle const to = shard.keeps().wanted(s, word.type, word.session)) {
+                    shard.keeps().moves(s, to, word.received, {payload.data(), payload.size()});
+                    return true;
+                }
+            }
+        return false;
+    }
+
+private:
+    void set_profile(std::uint8_t form)
+    {
+        if (s.admitted_ && form != s.profile_) {
+            shard.shared().profiles.raise(form);
+            shard.shared().profiles.lower(s.profile_);
+        }
+        s.profile_ = form;
+    }
+    /// What the first object of a payload says.
+    struct first_word {
+        std::string type{}, session{};
+        std::uint64_t received = 0;
+        bool done = false;
+
+        void control(envelope const& e)
+        {
+            type = e.type;
+            session = e.session;
+            received = e.received.value_or(0);
+            done = true;
+        }
+        template <class E>
+        void event(envelope const&, E&&)
+        {
+            done = true;
+        }
+        void unknown(envelope const&) { done = true; }
+        void error(envelope const&, decode_error const&) { done = true; }
+        [[nodiscard]] bool stopped() const noexcept { return done; }
+    };
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/joining.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// What a client's `$join` and `$leave` do, and what it is given of a room's past. They are requests: one that comes again
+/// is answered as it was.
+template <class Shard, class Answers>
+struct joining {
+    using session_type = typename Shard::session_type;
+    using C = typename Shard::composition_type;
+
+    Shard& shard;
+    session_type& s;
+    Answers& answers;
+
+    void join(envelope const& e)
+    {
+        if constexpr (C::isolation::reaches_rooms) {
+            auto const& options = shard.options();
+            if (e.room.empty() || e.room.size() > options.max_room_name_bytes)
+                return answer(e, control::error_reply{"bad_field", "room: missing, or longer than is allowed"});
+            if (s.groups.size() >= options.max_rooms_per_session && !s.is_member(e.room))
+                return answer(e, control::error_reply{"overloaded", "a member of too many rooms"});
+            bool allowed = C::isolation::clients_join_freely;
+            if constexpr (has_may_join<typename Shard::app_type, session_type>)
+                if (!shard.guarded([&] { allowed = shard.app().may_join(s, e.room); }))
+                    allowed = false;
+            if (!allowed)
+                return answer(e, control::error_reply{"forbidden", "this room is not open to you"});
+            if (shard.shared().histories.enabled())
+                return join_with_history(e);
+            s.join(e.room);
+            answer(e, control::ok{.room = e.room});
+        } else {
+            answer(e, control::error_reply{"no_such_room", "there are no rooms here"});
+        }
+    }
+    void leave(envelope const& e)
+    {
+        if constexpr (C::isolation::reaches_rooms)
+            if (s.leave(e.room))
+                return answer(e, control::ok{.room = e.room});
+        answer(e, control::error_reply{"not_joined", "not a member of this room"});
+    }
+
+private:
+    /// Between what is replayed and what comes live there is neither a hole nor an overlap: the room is locked, and what
+    /// was emitted before is not for this member.
+    void join_with_history(envelope const& e)
+    {
+        auto& histories = shard.shared().histories;
+        auto const now = shard.loop().wall_now();
+        for (;;) {
+            auto const room = histories.find(e.room);
+            if (!room) {
+                bool const joined = s.join(e.room);
+                if (!histories.find(e.room))  // then nothing was emitted before it was a member
+                    return joined_at(e, histories.join(e.room, e.since, e.epoch, now));
+                if (joined)
+                    s.leave(e.room);
+                continue;
+            }
+            auto const locked = room->lock();
+            s.join(e.room);
+            shard.take_mail();
+            return joined_at(e, room->join(e.since, e.epoch == histories.epoch(), now));
+        }
+    }
+    void joined_at(envelope const& e, room_history::answer at)
+    {
+        // Of a past that does not fit the outbox a part would be dropped: then it is denied as a whole.
+        std::size_t bytes = 0;
+        for (frame_ref const& frame : at.replay)
+            bytes += frame->wire_bytes();
+        if (!at.replay.empty() && !shard.out().has_room(s, bytes, at.replay.size())) {
+            at.recovered = false;
+            at.replay.clear();
+        }
+        control::ok ok{.room = e.room, .offset = at.offset, .epoch = shard.shared().histories.epoch()};
+        ok.recovered = at.recovered;
+        answer(e, ok);
+        for (frame_ref const& frame : at.replay)
+            static_cast<void>(
+                shard.out().enqueue(s, frame, {.critical = true, .event = true, .room = room_hash(e.room), .alone = true}));
+    }
+    template <class Reply>
+    void answer(envelope const& e, Reply const& reply)
+    {
+        answers.answer_once(e, reply);
+    }
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/inbound.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// What the assembler and the dispatcher call for one session: messages become events, control becomes answers.
+template <class Shard>
+struct inbound {
+    using session_type = typename Shard::session_type;
+    using C = typename Shard::composition_type;
+    static constexpr bool is_raw = C::serializer::name == "raw";
+
+    Shard& shard;
+    session_type& s;
+
+    // --- for the assembler -----------------------------------------------------------------------------------------
+
+    bool message(opcode op, std::span<char> payload, bool compressed)
+    {
+        if (s.phase_ != phase::open && s.phase_ != phase::greeting)
+            return s.phase_ == phase::closing;  // our close frame is out: what still comes is not looked at
+        shard.observe().count(metric::messages_in, 1);
+        ++s.record_.messages_in;
+        if (!compressed || inflate(op, payload)) {
+            if constexpr (is_raw)
+                raw(op, payload);
+            else
+                events(op, payload);
+        }
+        return s.phase_ == phase::open || s.phase_ == phase::closing;
+    }
+    bool ping(std::span<char> payload)
+    {
+        if (s.phase_ == phase::open || s.phase_ == phase::greeting)
+            shard.out().pong(s, pong_frame({payload.data(), payload.size()}).view());
+        return true;
+    }
+    bool pong(std::span<char> payload)
+    {
+        keepalive<Shard>::pong(shard, s, payload);
+        return true;
+    }
+    void close(std::optional<close_code> code, std::string_view reason)
+    {
+        shard.ends().peer_closed(s, code, reason);
+    }
+
+    // --- for the decoder: the first message opens a session that was waiting for it -----------------------------------
+
+    template <class E>
+    void event(envelope const& e, E&& received)
+    {
+        if (begun() && !seen(e))
+            dispatcher_type(shard.app(), s, *this).event(e, std::forward<E>(received));
+    }
+    void unknown(envelope const& e)
+    {
+        if (begun() && !seen(e))
+            dispatcher_type(shard.app(), s, *this).unknown(e);
+    }
+    void error(envelope const& e, decode_error const& what)
+    {
+        if (begun())
+            bad(e, what);
+    }
+    [[nodiscard]] bool stopped() const noexcept { return s.phase_ != phase::open && s.phase_ != phase::greeting; }
+
+    /// Reads the events of a payload, and hands them on.
+    void decode(std::span<char> payload, bool utf8_checked)
+    {
+        decode_limits limits;
+        limits.utf8_checked = utf8_checked;
+        C::serializer::template decode<accepted_events<typename Shard::app_type>>(payload, limits, *this);
+    }
+
+    // --- for the dispatcher ----------------------------------------------------------------------------------------
+
+    void control(envelope const& e)
+    {
+        if (e.type == "$open")
+            return greeting<Shard>{shard, s}.open(e);
+        if (!begun())
+            return;
+        acknowledge(e);
+        using joins = joining<Shard, inbound>;
+        if (e.type == "$ping")
+            answer(e, control::pong{});
+        else if (e.type == "$join" && !seen(e))
+            joins{shard, s, *this}.join(e);
+        else if (e.type == "$leave" && !seen(e))
+            joins{shard, s, *this}.leave(e);
+        // WIRE: unknown `$` types are ignored.
+    }
+    void handled(envelope const& e)
+    {
+        if (!e.id.empty())
+            answer_once(e, control::ok{});
+    }
+    /// A handler that returns an event has answered with it; one that returns an empty optional has agreed.
+    template <polycast::event Reply>
+    void handled(envelope const& e, Reply const& reply)
+    {
+        answer_once(e, reply);
+    }
+    template <polycast::event Reply>
+    void handled(envelope const& e, std::optional<Reply> const& reply)
+    {
+        if (reply)
+            answer_once(e, *reply);
+        else
+            handled(e);
+    }
+    void threw(envelope const& e)
+    {
+        // What the exception says is for the program, not for the client.
+        shard.observe().count(metric::handler_errors, 1);
+        ++s.record_.errors;
+        answer_once(e, control::error_reply{"internal", "the event could not be handled"});
+    }
+    void unknown_type(envelope const& e)
+    {
+        ++s.record_.errors;
+        answer(e, control::error_reply{"unknown_type", "no event of this type is accepted here"});
+    }
+    void bad(envelope const& e, decode_error const& error)
+    {
+        shard.observe().count(metric::bad_messages, 1);
+        ++s.record_.errors;
+        bool const in_field = !error.path.empty() && error.code != serializer_error::syntax;
+        std::string const text = in_field ? error.path + ": " + error.message : error.message;
+        answer(e, control::error_reply{in_field ? "bad_field" : "bad_message", text});
+    }
+
+    static void say_goodbye(Shard& shard, session_type& s)
+    {
+        if constexpr (!is_raw)
+            if (!s.plain_)
+                static_cast<void>(shard.emit_to(s, control::bye{.reason = "drain", .reconnect_after_ms = {200, 5000}}));
+    }
+
+private:
+    friend joining<Shard, inbound>;
+    using dispatcher_type = dispatcher<typename Shard::app_type, session_type, inbound>;
+
+    /// False if the session did not survive its opening.
+    [[nodiscard]] bool begun()
+    {
+        if (s.phase_ == phase::greeting)
+            opening<Shard>::begin(shard, s);
+        return s.phase_ == phase::open;
+    }
+    template <class Reply>
+    void answer(envelope const& e, Reply const& reply)
+    {
+        static_cast<void>(shard.emit_to(s, reply, envelope_head{.id_json = e.id}));
+    }
+
+    /// The answer to a request that has run. In a session that is kept it is remembered, so that the request does not run
+    /// again if it comes again.
+    template <class Reply>
+    void answer_once(envelope const& e, Reply const& reply)
+    {
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_ && !e.id.empty()) {
+                byte_buffer& text = encode_scratch();
+                envelope_head head{.id_json = e.id};
+                if (!event_control<Reply>)
+                    head.timestamp = shard.loop().wall_now();
+                if (C::serializer::encode(text, head, reply))
+                    return;
+                auto const frame = shared_frame::message(C::serializer::frame_opcode, text.view());
+                auto const& options = shard.options().delivery;
+                shard.journal().requested(*s.ledger_, e.id, event_control<Reply> ? frame->payload() : std::string_view(),
+                                          options.max_requests);
+                s.ledger_->remember(e.id, {frame, !event_control<Reply>}, options.max_requests, options.max_log_bytes);
+                if constexpr (event_control<Reply>)
+                    return static_cast<void>(shard.out().answer_again(s, *frame));
+                frame->mark_joinable();
+                return static_cast<void>(shard.out().enqueue(s, frame, urgency_of<Reply>));
+            }
+        answer(e, reply);
+    }
+    /// Whether `e` is a request that has run before: then it is answered as it was. An event that the log still has, or a
+    /// lane, comes from there.
+    [[nodiscard]] bool seen([[maybe_unused]] envelope const& e)
+    {
+        acknowledge(e);
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_ && !e.id.empty())
+                if (auto const* const was = s.ledger_->answered(e.id)) {
+                    shard.observe().count(metric::repeated, 1);
+                    if (!was->event)
+                        static_cast<void>(shard.out().answer_again(s, *was->frame));
+                    else if (!was->frame)
+                        answer(e, control::ok{});  // what it was, an earlier process knew
+                    else if (!s.ledger_->holds(was->frame.get()) && !s.box_.holds(was->frame.get()))
+                        static_cast<void>(shard.out().enqueue(s, frame_ref(was->frame), {.event = true, .alone = true}));
+                    return true;
+                }
+        return false;
+    }
+    void acknowledge([[maybe_unused]] envelope const& e)
+    {
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_ && e.received)
+                shard.keeps().acknowledge(s, *e.received);
+    }
+
+    /// A message that came with RSV1 (RFC 7692 §6.2). False if it was refused. `payload` is then what it inflates to.
+    [[nodiscard]] bool inflate([[maybe_unused]] opcode op, [[maybe_unused]] std::span<char>& payload)
+    {
+        if constexpr (C::compression::has_extension) {
+            if (!unpacked(payload, [&](byte_buffer& out, std::string_view in, std::size_t max_bytes) {
+                    if constexpr (C::compression::keeps_context)
+                        return s.context_->decompress(out, in, max_bytes);
+                    else
+                        return shard.codec().decompress(s.profile_, out, in, max_bytes);
+                }))
+                return false;
+            if (op == opcode::text && !valid_utf8({payload.data(), payload.size()})) {
+                std::error_code const ec = wire_error::invalid_utf8;
+                shard.ends().fail(s, close_code_for(ec), ec.message());
+                return false;
+            }
+        }
+        return true;
+    }
+    /// Replaces `payload` by what `decompress` makes of it; false if it was refused.
+    template <class Decompress>
+    [[nodiscard]] bool unpacked(std::span<char>& payload, Decompress decompress)
+    {
+        byte_buffer& out = shard.unpacked();
+        out.clear();
+        std::error_code const ec = decompress(out, {payload.data(), payload.size()}, shard.options().max_message_bytes);
+        payload = {out.data(), out.size()};
+        if (ec)
+            shard.ends().fail(s, ec == compression_error::too_large ? close_code::message_too_big : close_code::invalid_payload,
+                       ec.message());
+        return !ec;
+    }
+
+    void raw(opcode op, std::span<char> payload)
+    {
+        static_assert(takes_messages<typename Shard::app_type, session_type>,
+                      "polycast: with serializer::raw the application needs `on(session, message const&)`.");
+        polycast::message const m{{payload.data(), payload.size()}, op};
+        if (!shard.guarded([&] { shard.app().on(s, m); }))
+            shard.ends().close(s, close_code::internal_error, "the message could not be handled");
+    }
+
+    void events(opcode op, std::span<char> payload)
+    {
+        bool utf8_checked = op == opcode::text;
+        if constexpr (!C::compression::suffixes.empty()) {
+            if (op == opcode::binary && s.profile_ != plain_profile &&
+                C::compression::kind(s.profile_) == compression::form_kind::token) {
+                if (!unpacked(payload, [&](byte_buffer& out, std::string_view in, std::size_t max_bytes) {
+                        return shard.codec().decompress(s.profile_, out, in, max_bytes);
+                    }))
+                    return;
+                op = C::serializer::frame_opcode;
+                utf8_checked = false;
+            }
+        }
+        if (op != C::serializer::frame_opcode)
+            return shard.ends().fail(s, close_code::unsupported_data, "events come in the other kind of frame");
+        if (!greeting<Shard>{shard, s}.moves(payload))
+            decode(payload, utf8_checked);
+    }
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/intake.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// The receiving end of a shard's mailbox: fans out what other threads, or other emitters on this one, have posted.
+template <class Shard>
+class intake {
+public:
+    using C = typename Shard::composition_type;
+
+    [[nodiscard]] bool waiting(Shard& shard) const noexcept { return at_ != taken_.size() || box(shard).any(); }
+
+    /// Fans out at least `max_bytes` if there is as much. The rest waits for another turn, so that what was fanned out
+    /// can be written first. A call from inside a fan-out does nothing.
+    void take(Shard& shard, std::size_t max_bytes)
+    {
+        if (std::exchange(taking_, true))
+            return;
+        for (std::size_t bytes = 0; bytes < max_bytes && waiting(shard); ++at_) {
+            if (at_ == taken_.size()) {
+                taken_.clear();
+                at_ = 0;
+                box(shard).take(taken_);
+            }
+            posted<C> const& p = taken_[at_];
+            bytes += p.bytes();
+            shard.observe().count(metric::emissions_taken, 1);
+            shard.log().sends(p);
+            if (fan_out_local(shard, p).receivers == 0)
+                shard.observe().count(metric::gone, 1);
+        }
+        if (at_ == taken_.size()) {
+            taken_.clear();
+            at_ = 0;
+        }
+        taking_ = false;
+        if (waiting(shard))
+            shard.want_turn();
+    }
+
+private:
+    [[nodiscard]] static mailbox<C>& box(Shard& shard) noexcept { return shard.shared().mailboxes[shard.index()]; }
+
+    std::vector<posted<C>> taken_;
+    std::size_t at_ = 0;  ///< the first of `taken_` that has not been fanned out
+    bool taking_ = false;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/keeping.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// Keeps sessions while they have no connection: lost, away, resumed by another connection, or expired. The session stays
+/// where it is, with its handle, its rooms and its log; the connection comes to it.
+template <class Shard>
+class keeping {
+public:
+    using session_type = typename Shard::session_type;
+    using C = typename Shard::composition_type;
+    using arrival_type = arrival<C>;
+
+    explicit keeping(Shard& shard) noexcept : shard_(shard) {}
+
+    /// The first `$open` of a client: from here on its events are counted.
+    void begin(session_type& s)
+    {
+        auto& shared = shard_.shared();
+        s.ledger_ = std::make_unique<ledger>(shared.next_session_id.fetch_add(1, std::memory_order_relaxed), random_name());
+        shared.users.name(s.ledger_->name, s.user_, s.handle_);
+        shard_.journal().opened(*s.ledger_, s.user_);
+    }
+    /// The session that the first message of `s` wants to resume; no handle if there is none.
+    [[nodiscard]] handle wanted(session_type const& s, std::string_view type, std::string_view session) const
+    {
+        return type != "$open" || session.empty() ? handle{} : shard_.shared().users.find(session, s.user_);
+    }
+    /// `s` has only just said what it wants: its connection leaves for `a.to`. False if it cannot.
+    [[nodiscard]] bool depart(session_type& s, std::string_view rest)
+    {
+        if (s.blocked_ || !s.stream_.can_leave())
+            return false;
+        arrival_type a{.connection = s.stream_.leave()};
+        a.to = moving_.to;
+        a.received = moving_.received;
+        a.first = std::move(moving_.first);
+        a.rest = rest;
+        a.user = std::move(s.user_);
+        a.profile = s.profile_;
+        a.compressed = s.assembler_.compressed();
+        a.context = std::move(s.context_);
+        if (a.to.shard == shard_.index()) {
+            arrive(std::move(a));
+        } else {
+            auto const to = a.to;
+            shard_.shared().doors[to.shard].put(std::move(a));
+            shard_.shared().mailboxes[to.shard].knock();
+        }
+        return true;
+    }
+    /// Notes what `depart` needs.
+    void moves(session_type& s, handle to, std::uint64_t received, std::string first)
+    {
+        s.phase_ = phase::moving;
+        moving_ = {to, received, std::move(first)};
+    }
+
+    /// A connection has come, from this shard or another.
+    void arrive(arrival_type&& a)
+    {
+        session_type* s = shard_.find(a.to);
+        bool const resumes = s != nullptr && s->is_kept() && s->admitted_ && a.received <= s->ledger_->count();
+        if (resumes) {
+            if (s->phase_ == phase::away)
+                --away_;
+            else
+                leave_connection(*s);
+        } else {
+            s = &shard_.emplace(typename C::transport::stream(shard_.loop()));
+            s->user_ = std::move(a.user);
+            s->unknown_ = true;
+        }
+        take_over(*s, a);
+        inbound<Shard>{shard_, *s}.decode({a.first.data(), a.first.size()}, true);
+        if (s->phase_ == phase::open && !a.rest.empty())
+            shard_.feed(*s, {a.rest.data(), a.rest.size()});
+        shard_.read_on(*s);
+    }
+    /// `$open` of a session that has its new connection.
+    void resume(session_type& s, std::uint64_t received)
+    {
+        auto& l = *s.ledger_;
+        acknowledge(s, received);
+        shard_.observe().count(metric::resumed, 1);
+        if (auto const from = received + 1; from < l.first()) {
+            auto const lost = l.settle_evicted();
+            s.counts_.dropped += lost;
+            shard_.observe().count(metric::dropped, lost);
+            if (lost != 0)
+                shard_.tells().dropped(s, {from, l.first() - 1, lost, loss::evicted});
+            shard_.out().tell_gap(s, from, l.first() - 1, loss::evicted);
+        }
+        shard_.out().resume(s);
+        if constexpr (has_resumed<typename Shard::app_type, session_type>)
+            shard_.guarded([&] { shard_.app().resumed(s); });
+    }
+    /// The client has everything up to `number`. What it cannot have is ignored.
+    void acknowledge(session_type& s, std::uint64_t number)
+    {
+        auto& l = *s.ledger_;
+        if (number <= l.acknowledged() || number > l.count())
+            return;
+        auto const delivered = l.acknowledge(number);
+        s.counts_.delivered += delivered;
+        shard_.observe().count(metric::delivered, delivered);
+        shard_.journal().trimmed(l, number, true);
+    }
+    /// Keeps the log of `s` under its cap of bytes. What is evicted may have arrived: that shows when `s` is resumed.
+    void bound_log(session_type& s)
+    {
+        auto& l = *s.ledger_;
+        if (!s.has_connection())
+            return;  // what comes is refused at the cap instead
+        while (l.log_bytes() > shard_.options().delivery.max_log_bytes)
+            shard_.journal().trimmed(l, l.evict(), false);
+    }
+
+    /// The connection of a kept session is gone.
+    void lost(session_type& s, close_info info)
+    {
+        leave_connection(s);
+        s.phase_ = phase::away;
+        s.deadline_ = s.active_at_ + shard_.options().delivery.resume_window;
+        ++away_;
+        order_.push_back({s.handle_, s.connection_});
+        shard_.observe().count(metric::away, 1);
+        gone_.push_back({s.handle_, s.parting_ ? std::move(*s.parting_) : std::move(info)});
+        s.parting_.reset();
+        for (; away_ - expiring_.size() > shard_.options().delivery.max_away_sessions; order_.pop_front())
+            if (auto* const oldest = still_away(order_.front()))
+                expiring_.push_back(oldest->handle_);
+        if (order_.size() > 2 * away_ + 64)
+            std::erase_if(order_, [this](absence const& a) { return still_away(a) == nullptr; });
+        shard_.want_turn();
+    }
+    /// A session of an earlier process, as a durable log has it, waits for a connection.
+    template <class Stored>
+    void restore(Stored const& stored)
+    {
+        auto& s = shard_.emplace(typename C::transport::stream(shard_.loop()));
+        s.user_ = stored.user;
+        s.plain_ = false;
+        s.restored_ = true;
+        s.active_at_ = s.opened_at_ = shard_.now();
+        s.ledger_ = std::make_unique<ledger>(stored.id, stored.name);
+        auto& l = *s.ledger_;
+        l.restore(stored.acked);
+        for (auto const& e : stored.entries) {
+            bool const readable = e.frame && shard_.out().can_unpack(*e.frame);
+            if (e.number == 0) {
+                if (readable)
+                    shard_.out().wait_in_lane(s, e.frame, {e.lane_, e.critical, false, true}, static_cast<std::uint32_t>(e.id));
+                l.next_entry = static_cast<std::uint32_t>(e.id) + 1;
+                continue;
+            }
+            l.restore_lost(e.number - 1);
+            if (readable)
+                l.append(e.frame, shard_.seconds());
+            else
+                l.skip(e.skipped != 0 ? e.skipped : 1, e.skipped != 0 ? loss::evicted : loss::restarted, shard_.seconds());
+        }
+        l.restore_lost(stored.count);
+        for (auto const& r : stored.requests)
+            l.remember(r.id,
+                       r.answer.empty() ? ledger::answer{{}, true}
+                                        : ledger::answer{shared_frame::message(C::serializer::frame_opcode, r.answer), false},
+                       shard_.options().delivery.max_requests, shard_.options().delivery.max_log_bytes);
+        s.counts_.published = l.unresolved() + s.box_.events();
+        shard_.observe().count(metric::published, s.counts_.published);
+        s.phase_ = phase::away;
+        s.deadline_ = s.active_at_ + shard_.options().delivery.resume_window;
+        ++away_;
+        order_.push_back({s.handle_, s.connection_});
+        static_cast<void>(shard_.admitted(s));
+        shard_.shared().users.name(l.name, s.user_, s.handle_);
+        for (std::string const& room : stored.rooms)
+            static_cast<void>(shard_.rooms().join(s, room));
+        if constexpr (has_opened<typename Shard::app_type, session_type>)
+            shard_.guarded([&] { shard_.app().opened(s); });
+    }
+    /// A kept session that has no connection ends.
+    void forget(session_type& s)
+    {
+        if (s.phase_ == phase::away)
+            --away_;
+    }
+    /// Once a tick.
+    void look(session_type& s)
+    {
+        auto& l = *s.ledger_;
+        auto const& options = shard_.options().delivery;
+        if (s.phase_ == phase::away && shard_.now() >= s.deadline_)
+            return expire(s);
+        auto const oldest = static_cast<std::uint32_t>(
+            std::chrono::duration_cast<std::chrono::seconds>(options.max_log_age).count());
+        while (l.oldest() != nullptr && shard_.seconds() - l.oldest()->stamp > oldest)
+            shard_.journal().trimmed(l, l.evict(), false);
+    }
+    /// What the application is told at the end of a turn.
+    void end_turn()
+    {
+        for (std::size_t i = 0; i < gone_.size(); ++i) {
+            [[maybe_unused]] end const e = std::move(gone_[i]);
+            if constexpr (has_away<typename Shard::app_type, session_type>)
+                if (auto* const s = shard_.find(e.of); s != nullptr && s->phase_ == phase::away)
+                    shard_.guarded([&] { shard_.app().away(*s, e.info); });
+        }
+        gone_.clear();
+        for (std::size_t i = 0; i < expiring_.size(); ++i)
+            if (auto* const s = shard_.find(expiring_[i]); s != nullptr && s->phase_ == phase::away)
+                expire(*s);
+        expiring_.clear();
+    }
+    [[nodiscard]] std::size_t away() const noexcept { return away_; }
+
+private:
+    struct departure {
+        handle to{};
+        std::uint64_t received = 0;
+        std::string first{};
+    };
+    struct absence {
+        handle of;
+        std::uint8_t connection;
+    };
+    struct end {
+        handle of;
+        close_info info;
+    };
+
+    [[nodiscard]] std::string random_name()
+    {
+        std::string name = "s_";
+        for (int word = 0; word < 2; ++word) {
+            auto bits = shard_.loop().random();
+            for (int i = 0; i < 13; ++i) {
+                name += "0123456789abcdefghijklmnopqrstuv"[bits & 31];
+                bits >>= 5;
+            }
+        }
+        return name;
+    }
+    [[nodiscard]] session_type* still_away(absence const& a)
+    {
+        auto* const s = shard_.find(a.of);
+        return s != nullptr && s->phase_ == phase::away && s->connection_ == a.connection ? s : nullptr;
+    }
+    /// What belonged to the connection goes; what was not acknowledged, and what waits, stays.
+    void leave_connection(session_type& s)
+    {
+        s.stream_.close();
+        ++s.connection_;
+        shard_.out().drop_connection(s);
+        if (std::exchange(s.counted_, false))
+            shard_.shared().users.release(s.user_);
+        s.reading_ = s.blocked_ = s.held_ = s.close_sent_ = s.close_owed_ = s.ping_pending_ = false;
+        s.misses_ = 0;
+        s.assembler_ = {};
+        s.context_ = {};
+        s.head_.reset();
+    }
+    void take_over(session_type& s, arrival_type& a)
+    {
+        s.stream_ = typename C::transport::stream(shard_.loop(), std::move(a.connection));
+        s.counted_ = true;
+        s.plain_ = false;
+        if (s.admitted_ && s.profile_ != a.profile) {
+            shard_.shared().profiles.raise(a.profile);
+            shard_.shared().profiles.lower(s.profile_);
+        }
+        s.profile_ = a.profile;
+        s.context_ = std::move(a.context);
+        s.assembler_ = {};
+        s.assembler_.set_compressed(a.compressed);
+        s.active_at_ = shard_.now();
+        keepalive<Shard>::begin(shard_, s);
+        shard_.enter(s, phase::greeting, shard_.options().handshake_timeout);
+    }
+    void expire(session_type& s)
+    {
+        shard_.observe().count(metric::expired, 1);
+        if constexpr (has_expired<typename Shard::app_type, session_type>)
+            shard_.guarded([&] { shard_.app().expired(s, s.tally()); });
+        shard_.ends().finish(s, {close_code::abnormal, "the session was not resumed in time", false});
+    }
+
+    Shard& shard_;
+    departure moving_;
+    std::size_t away_ = 0;
+    std::deque<absence> order_;  ///< of loss; entries that have resumed are skipped
+    std::vector<end> gone_;
+    std::vector<handle> expiring_;
+};
+
+/// For a delivery that keeps nothing.
+template <class Shard>
+    requires(!Shard::composition_type::delivery::resumes)
+class keeping<Shard> {
+public:
+    explicit keeping(Shard&) noexcept {}
+    static void end_turn() noexcept {}
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/logbook.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// What becomes of a shard's sessions and events, in the words of its log. Says nothing where nothing outlives the
+/// process.
+template <class Shard>
+class logbook {
+public:
+    using session_type = typename Shard::session_type;
+    using C = typename Shard::composition_type;
+    using journal_type = session_journal<typename C::delivery>;
+    static constexpr bool durable = journal_type::durable;
+
+    logbook(Shard& shard, typename journal_type::database& in) : shard_(shard), journal_(in) {}
+    [[nodiscard]] journal_type& journal() noexcept { return journal_; }
+
+    void joined([[maybe_unused]] session_type& s, [[maybe_unused]] std::string_view room)
+    {
+        if constexpr (durable)
+            if (s.ledger_)
+                journal_.joined(*s.ledger_, room);
+    }
+    void left([[maybe_unused]] session_type& s, [[maybe_unused]] std::string_view room)
+    {
+        if constexpr (durable)
+            if (s.ledger_)
+                journal_.left(*s.ledger_, room);
+    }
+    /// An event waits in a lane.
+    void accepted([[maybe_unused]] session_type& s, [[maybe_unused]] frame_node& node, [[maybe_unused]] urgency const& u)
+    {
+        if constexpr (durable)
+            if (s.ledger_ && u.event) {
+                journal_.accepted(*s.ledger_, node, u.lane);
+                shard_.want_turn();
+            }
+    }
+    /// It left its lane without a number.
+    void forgotten([[maybe_unused]] session_type& s, [[maybe_unused]] frame_node const& node)
+    {
+        if constexpr (durable)
+            if (s.ledger_ && node.events != 0)
+                journal_.removed(*s.ledger_, node);
+    }
+    /// An event of a room with a history. Each shard tells what it is about to send: an offset that anybody has seen is in
+    /// the log, and not given again.
+    void sends([[maybe_unused]] posted<C> const& p)
+    {
+        if constexpr (durable)
+            if (p.offset != 0) {
+                auto const now = shard_.loop().wall_now().time_since_epoch();
+                journal_.history(p.name, p.offset, std::chrono::duration_cast<std::chrono::milliseconds>(now).count(),
+                                 p.frames[plain_profile]);
+                if (p.trimmed_to != 0)
+                    journal_.history_trimmed(p.name, p.trimmed_to);
+                for (auto const& [room, floor] : shard_.shared().take_forgotten())
+                    journal_.history_forgotten(room, floor);
+                shard_.want_turn();
+            }
+    }
+    /// What was said so far is on the disk, where there is one. False if it is not; it is tried again with the next. Until
+    /// then no session that counts is sent anything: were the process to die, it would give the same numbers again.
+    bool commit()
+    {
+        if constexpr (durable)
+            if (std::error_code const ec = journal_.commit()) {
+                shard_.observe().count(metric::log_failures, 1);
+                shard_.tells().log_failed(ec);
+                return false;
+            }
+        return true;
+    }
+
+private:
+    Shard& shard_;
+    [[no_unique_address]] journal_type journal_;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/notices.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// What happens in the middle of a turn and is told at its end, where the application may do what it likes: events that
+/// were dropped, room to send again, a log that does not take what it is given.
+template <class Shard>
+class notices {
+public:
+    using session_type = typename Shard::session_type;
+    using app_type = typename Shard::app_type;
+
+    explicit notices(Shard& shard) noexcept : shard_(shard) {}
+
+    void dropped([[maybe_unused]] session_type& s, [[maybe_unused]] drop const& d)
+    {
+        if constexpr (has_dropped<app_type, session_type>) {
+            if (!drops_.empty() && drops_.back().of == s.handle() && drops_.back().what.why == d.why &&
+                (d.from == 0 || drops_.back().what.to + 1 == d.from)) {
+                drops_.back().what.events += d.events;
+                drops_.back().what.to = d.to;
+            } else {
+                drops_.push_back({s.handle(), d});
+            }
+            shard_.want_turn();
+        }
+    }
+    /// There is room again for who waits for it.
+    void has_room(session_type& s)
+    {
+        relieved_.push_back(s.handle());
+        shard_.want_turn();
+    }
+    void log_failed(std::error_code ec) noexcept { log_failure_ = ec; }
+
+    /// At the end of a turn, before the farewells.
+    void tell()
+    {
+        for (std::size_t i = 0; i < drops_.size(); ++i) {
+            [[maybe_unused]] lost const d = drops_[i];
+            if constexpr (has_dropped<app_type, session_type>)
+                if (session_type* const s = shard_.find(d.of))
+                    shard_.guarded([&] { shard_.app().dropped(*s, d.what); });
+        }
+        drops_.clear();
+        for (std::size_t i = 0; i < relieved_.size(); ++i)
+            if (session_type* const s = shard_.find(relieved_[i]); s != nullptr && s->is_open())
+                s->wake_producers(true);
+        relieved_.clear();
+        if (auto const ec = std::exchange(log_failure_, {}))
+            if constexpr (has_log_failed<app_type>)
+                shard_.guarded([&] { shard_.app().log_failed(ec); });
+    }
+
+private:
+    struct lost {
+        handle of;
+        drop what;
+    };
+    Shard& shard_;
+    std::vector<lost> drops_;
+    std::vector<handle> relieved_;
+    std::error_code log_failure_{};
 };
 
 }  // namespace polycast::inline v0::detail
@@ -13848,10 +18971,10 @@ public:
     }
 
     /// Writes what waits in `box` in the lanes of `due`. In the lanes of `joined`, joinable events that follow one
-    /// another share a frame.
+    /// another share a frame. Adds to `delivered` the events that the transport has begun to take.
     template <class Stream, class Observer>
     [[nodiscard]] flushed flush(outbox& box, Stream& to, lane_mask due, lane_mask joined, detail::node_pool& pool,
-                                Observer& observer)
+                                Observer& observer, std::uint64_t& delivered)
     {
         for (;;) {
             auto const total = gather(box, due, joins_ ? joined : lane_mask{});
@@ -13863,13 +18986,17 @@ public:
                                 : to.write_some(transport::gather_list(runs_.data(), run_count_), ec);
             observer.count(metric::writes, 1);
             if (ec && !transport::would_block(ec)) {
-                for (auto const& p : picks_)
-                    if (p.node != nullptr)
-                        pool.give_back(p.node);
+                for (std::size_t back = picks_.size(); back-- > 0;)
+                    if (picks_[back].node != nullptr)
+                        box.unpop(picks_[back].queue, picks_[back].node);
                 return flushed::failed;
             }
             observer.count(metric::bytes_out, written);
             settle(box, written, pool);
+            if (auto const events = std::exchange(events_, 0); events != 0) {
+                observer.count(metric::delivered, events);
+                delivered += events;
+            }
             if (written < total)
                 return flushed::blocked;
         }
@@ -13878,6 +19005,7 @@ public:
 private:
     static constexpr std::size_t scratch_bytes = 64 * 1024;
     static constexpr std::size_t copy_below_bytes = 4 * 1024;
+    static constexpr std::size_t max_joined_bytes = 16 * 1024;  ///< a frame of the high lane waits for no more of it
     static constexpr std::size_t max_write_bytes = 1024 * 1024;
 
     /// What one node gave to this write. A node without bytes of its own is part of the joined frame before it.
@@ -13904,6 +19032,12 @@ private:
             runs_[run_count_++] = {at, bytes};
     }
 
+    /// What is staged came from a lane, and says itself whether that joins.
+    [[nodiscard]] static bool joins(outbox const& box, std::size_t queue, lane_mask joined) noexcept
+    {
+        auto const& front = *box.front(queue);
+        return front.frame->joinable() && (front.joins || (joined >> queue & 1) != 0);
+    }
     [[nodiscard]] std::size_t gather(outbox& box, lane_mask due, lane_mask joined)
     {
         scratch_.clear();
@@ -13920,7 +19054,7 @@ private:
             if (queue == outbox::queue_count)
                 break;
             auto const& frame = *box.front(queue)->frame;
-            if ((joined >> queue & 1) != 0 && frame.joinable()) {
+            if (joins(box, queue, joined)) {
                 if (auto const bytes = gather_joined(box, queue); bytes != 0) {
                     total += bytes;
                     continue;
@@ -13949,9 +19083,12 @@ private:
     {
         std::size_t payload = 0;
         std::size_t count = 0;
-        auto const room = scratch_bytes - scratch_.size();
+        auto const left = scratch_bytes - scratch_.size();
+        auto const room = left < max_joined_bytes ? left : max_joined_bytes;
         auto const op = box.front(queue)->frame->op();
-        for (auto const* n = box.front(queue); n != nullptr && n->frame->joinable() && n->frame->op() == op; n = n->next) {
+        bool const staged = box.front(queue)->joins;
+        for (auto const* n = box.front(queue);
+             n != nullptr && n->frame->joinable() && n->joins == staged && n->frame->op() == op; n = n->next) {
             auto const more = n->frame->payload().size() + (count != 0 ? separator_.size() : 0);
             if (payload + more + max_header_bytes > room)
                 break;
@@ -13990,13 +19127,15 @@ private:
             if (picks_[back].node != nullptr)
                 box.unpop(picks_[back].queue, picks_[back].node);
     }
-    static void finish(outbox& box, pick const& p, detail::node_pool& pool)
+    void finish(outbox& box, pick const& p, detail::node_pool& pool)
     {
-        box.count_out(p.counted);
-        if (p.node == nullptr)
-            box.advance_partial(p.bytes);
-        else
-            pool.give_back(p.node);
+        if (p.node == nullptr) {
+            box.count_out(p.counted);
+            return box.advance_partial(p.bytes);
+        }
+        box.count_out(p.counted, p.node->events);
+        events_ += p.node->events;
+        pool.give_back(p.node);
     }
     /// Pick `i` was written in part; returns the first pick behind its frame.
     std::size_t split(outbox& box, std::size_t i, std::size_t written, detail::node_pool& pool)
@@ -14009,7 +19148,8 @@ private:
         }
         if (p.joined == nullptr) {
             box.set_partial(std::move(p.node->frame), written);
-            box.count_out(written);
+            box.count_out(written, p.node->events);
+            events_ += p.node->events;
             pool.give_back(p.node);
             return i + 1;
         }
@@ -14029,6 +19169,7 @@ private:
     std::array<std::span<char const>, transport::max_gather> runs_{};
     std::size_t run_count_ = 0;
     std::vector<pick> picks_;
+    std::uint64_t events_ = 0;  ///< finished or begun by the last write
 };
 
 }  // namespace polycast::inline v0
@@ -14041,7 +19182,7 @@ namespace polycast::inline v0::detail {
 struct outgoing {
     std::string_view payload;
     opcode op;
-    bool is_event;
+    bool is_event;        ///< or control: an object of the serializer
     bool packed = false;  ///< compressed: what follows is what the frame says
     bool rsv1 = false;
 };
@@ -14057,8 +19198,8 @@ public:
     explicit packing(Shard& shard) noexcept : shard_(shard) {}
 
     /// Compresses `message` if `s` agreed on a form for it and gains by it; its payload is then here, until the next
-    /// call. What remembers the connection compresses in the order of the wire: now if it leaves now, else in
-    /// `compress_due`.
+    /// call. What remembers the connection compresses in the order of the wire: now if it leaves now, else when it
+    /// is staged.
     void pack([[maybe_unused]] session_type& s, outgoing& message, [[maybe_unused]] bool leaves_now)
     {
         if constexpr (compression::keeps_context)
@@ -14078,35 +19219,67 @@ public:
                 packed(message, form);
         }
     }
-    /// For a session whose compression remembers: takes due messages in the order they will have on the wire, and puts
-    /// their compressed form above the lanes, where nothing overtakes it. A good write at a time; true if some were.
-    [[nodiscard]] bool compress_due([[maybe_unused]] session_type& s, [[maybe_unused]] node_pool& nodes)
+    /// Whether a plain frame can be told from a compressed one by who reads it: not where both are binary.
+    [[nodiscard]] static bool tells_plain([[maybe_unused]] session_type const& s) noexcept
     {
-        std::size_t taken = 0;
-        if constexpr (compression::keeps_context) {
-            lane_mask const due = s.due_ & static_cast<lane_mask>(~control_only);
-            while (s.context_ && taken < good_write_bytes) {
-                auto const queue = s.box_.next(due);
-                if (queue == outbox::queue_count)
-                    break;
-                auto* const node = s.box_.pop(queue);
-                frame_ref frame = std::move(node->frame);
-                nodes.give_back(node);
-                s.box_.count_out(frame->wire_bytes());
-                taken += frame->wire_bytes();
-                outgoing message{frame->payload(), frame->op(), true};
-                pack(s, message, true);
-                if (message.packed)
-                    frame = shared_frame::message(message.op, message.payload, message.rsv1);
-                s.box_.push(nodes, outbox::control, std::move(frame));
+        if constexpr (compression::forms != 0 && C::serializer::frame_opcode == opcode::binary)
+            return s.profile_ == plain_profile || compression::kind(s.profile_) != polycast::compression::form_kind::token;
+        else
+            return true;
+    }
+    /// What is written to `s` for `frame`: itself, or what it carries, as `s` has it now.
+    [[nodiscard]] frame_ref fitted(session_type& s, frame_ref frame)
+    {
+        if (fits(s, *frame))
+            return frame;
+        outgoing message = unpacked(*frame);
+        pack(s, message, true);
+        auto made = shared_frame::message(message.op, message.payload, message.rsv1);
+        if (message.packed)
+            made->set_form(s.profile_);
+        else if (frame->joinable())
+            made->mark_joinable();
+        return made;
+    }
+    /// Whether `frame` can be written to `s` as it is. It was made for the profile that `s` had when it was emitted.
+    [[nodiscard]] bool fits([[maybe_unused]] session_type const& s, [[maybe_unused]] shared_frame const& frame) const noexcept
+    {
+        if constexpr (compression::keeps_context)
+            if (s.context_)
+                return false;
+        if constexpr (compression::forms != 0)
+            return frame.form() == s.profile_ ||
+                   (frame.form() == plain_profile && !frame.coalesces() && tells_plain(s));
+        return true;
+    }
+    /// False for a frame of an earlier process, whose compression this one has not.
+    [[nodiscard]] bool can_unpack([[maybe_unused]] shared_frame const& frame)
+    {
+        if constexpr (compression::forms != 0)
+            if (auto const form = frame.form(); form != plain_profile) {
+                unpacked_.clear();
+                return form <= compression::forms &&
+                       !shard_.codec().decompress(form, unpacked_, frame.payload(), ~std::size_t{0} >> 2);
             }
-        }
-        return taken != 0;
+        return frame.form() == plain_profile;
+    }
+    /// What `frame` carries, before compression; in the frame, or here until the next call.
+    [[nodiscard]] outgoing unpacked(shared_frame const& frame)
+    {
+        outgoing message{frame.payload(), frame.op(), true};
+        if constexpr (compression::forms != 0)
+            if (auto const form = frame.form(); form != plain_profile) {
+                unpacked_.clear();
+                // This end made it: it is as long as it was.
+                static_cast<void>(shard_.codec().decompress(form, unpacked_, frame.payload(), ~std::size_t{0} >> 2));
+                message.payload = unpacked_.view();
+                if (compression::kind(form) == polycast::compression::form_kind::token)
+                    message.op = C::serializer::frame_opcode;
+            }
+        return message;
     }
 
 private:
-    static constexpr std::size_t good_write_bytes = 256 * 1024;
-
     void packed(outgoing& message, std::uint8_t form)
     {
         compressed_framing<compression> const framing(form, message.op);
@@ -14116,6 +19289,262 @@ private:
 
     Shard& shard_;
     byte_buffer packed_;
+    byte_buffer unpacked_;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/pressure.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// What happens at the caps of a session's outbox: who goes, who is refused, who waits for room.
+template <class Shard>
+class pressure {
+public:
+    using session_type = typename Shard::session_type;
+    using C = typename Shard::composition_type;
+
+    pressure(Shard& shard, node_pool& nodes) noexcept : shard_(shard), nodes_(nodes) {}
+
+    /// Whether so much more may wait. What is in the log of a session that counts, and is staged to be sent again, is
+    /// bounded by the log's own cap.
+    [[nodiscard]] bool has_room(session_type const& s, std::size_t bytes, std::size_t events = 1) const noexcept
+    {
+        auto const& o = shard_.options();
+        if (shard_.journal().backlog_bytes() > o.delivery.max_backlog_bytes)
+            return false;  // what cannot be kept is not taken
+        auto const held = s.box_.queued_bytes();
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_) {
+                // A barrier brings what waits before it into the log, also while nobody is connected.
+                auto const logged = s.has_connection() ? 0 : s.ledger_->log_bytes();
+                return held - s.box_.staged_bytes() + bytes <= o.max_outbox_bytes &&
+                       held + logged + bytes <= o.max_outbox_bytes + o.delivery.max_log_bytes &&
+                       s.box_.events() + events <= o.max_outbox_events;
+            }
+        return held + bytes <= o.max_outbox_bytes && s.box_.events() + events <= o.max_outbox_events;
+    }
+    /// Drops what may go in favour of the event at hand. False if that is not enough.
+    [[nodiscard]] bool make_room(session_type& s, std::size_t bytes, urgency const& u)
+    {
+        auto const choice = shard_.options().backpressure;
+        if (choice == backpressure::pause || (!u.critical && choice != backpressure::drop_oldest_normal))
+            return false;
+        bool made = drop_from(s, outbox::queue_of(lane::normal), bytes) || drop_from(s, outbox::queue_of(lane::batch), bytes);
+        if (!made && u.critical) {
+            made = drop_from(s, outbox::queue_of(lane::high), bytes);
+            // Earlier barriers may have staged it all. What is counted, or compressed in order, has to be sent.
+            if (!made && !s.counts_events() && !remembers(s))
+                made = drop_from(s, outbox::staged, bytes);
+        }
+        return made;
+    }
+    /// The event at hand is not queued.
+    outcome refuse(session_type& s, urgency const& u)
+    {
+        auto const choice = shard_.options().backpressure;
+        if (choice == backpressure::pause)
+            return outcome::over_budget;
+        if (u.event) {
+            ++s.counts_.published;
+            shard_.observe().count(metric::published, 1);
+            dropped(s);
+        } else {
+            shard_.observe().count(metric::dropped, 1);
+        }
+        // A critical event is never lost in silence: who cannot be told is told to come again.
+        if ((u.critical || choice == backpressure::disconnect) && s.has_connection())
+            shard_.ends().fail(s, close_code::slow_reader, u.critical ? "critical events came faster than they were read"
+                                                               : "events came faster than they were read");
+        return outcome::over_budget;
+    }
+    /// Something has been written: who waits for room may go on.
+    void relieved(session_type& s)
+    {
+        if (s.waiting_ != nullptr && s.box_.queued_bytes() <= shard_.options().max_outbox_bytes / 2 &&
+            s.box_.events() <= shard_.options().max_outbox_events / 2)
+            shard_.tells().has_room(s);
+    }
+
+private:
+    [[nodiscard]] static bool remembers([[maybe_unused]] session_type const& s) noexcept
+    {
+        if constexpr (C::compression::keeps_context)
+            return s.context_ != nullptr;
+        else
+            return false;
+    }
+    /// Drops the oldest of a queue that may go, until there is room; false if there is none even so.
+    [[nodiscard]] bool drop_from(session_type& s, std::size_t queue, std::size_t bytes)
+    {
+        while (!has_room(s, bytes)) {
+            auto* const node = s.box_.oldest_droppable(queue);
+            if (node == nullptr)
+                return false;
+            s.box_.remove(queue, node);
+            shard_.out().left_lane(s, *node);
+            shard_.log().forgotten(s, *node);
+            if (node->events != 0)
+                dropped(s);
+            nodes_.give_back(node);
+        }
+        return true;
+    }
+    void dropped(session_type& s)
+    {
+        ++s.counts_.dropped;
+        shard_.observe().count(metric::dropped, 1);
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_) {
+                s.ledger_->owe_gap(1, loss::evicted);  // told before the next number is given
+                if (s.has_connection())
+                    shard_.out().mark_dirty(s);  // or now, if none is
+                return;
+            }
+        shard_.tells().dropped(s, {0, 0, 1, loss::evicted});
+    }
+
+    Shard& shard_;
+    node_pool& nodes_;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/staging.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// Gives waiting events their final place: from the lanes, in the order of their weights, into the outbox's staged queue,
+/// which nothing overtakes. There an event of a reliable session gets its number and enters the log, and a compression
+/// that remembers the connection sees events in the order of the wire, and what was left plain so that it could be merged is
+/// compressed. Other sessions need it for barriers, and while something waits that may be merged.
+template <class Shard>
+class staging {
+public:
+    using session_type = typename Shard::session_type;
+    using C = typename Shard::composition_type;
+    /// So much is staged before a write: what is staged is not overtaken by the high lane, and not dropped.
+    [[nodiscard]] std::size_t good_write_bytes() const noexcept
+    {
+        auto const cap = shard_.options().max_outbox_bytes;
+        return cap < 256 * 1024 ? cap / 4 + 1 : 64 * 1024;
+    }
+
+    staging(Shard& shard, packing<Shard>& packs, node_pool& nodes, lane_mask joined) noexcept
+        : shard_(shard), packing_(packs), nodes_(nodes), joined_(joined)
+    {
+    }
+
+    /// Whether nothing of `s` is written that was not staged.
+    [[nodiscard]] static bool needed([[maybe_unused]] session_type const& s) noexcept
+    {
+        if constexpr (C::compression::keeps_context)
+            if (s.context_)
+                return true;
+        if constexpr (C::compression::forms != 0)
+            if (s.profile_ != plain_profile)
+                return true;
+        if (s.mergeable_ && !s.mergeable_->empty())
+            return true;  // what leaves its lane is merged no more: the writer does not tell, `stage` does
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_)
+                return true;
+        return false;
+    }
+    /// Stages what waits in `lanes`, until `most_bytes` or a little more are staged.
+    void stage(session_type& s, lane_mask lanes, std::size_t most_bytes)
+    {
+        pay_gap(s);
+        while (s.box_.staged_bytes() < most_bytes) {
+            auto const queue = s.box_.next(lanes & static_cast<lane_mask>(~control_only));
+            if (queue == outbox::queue_count)
+                break;
+            reserve(s);
+            frame_node* const node = s.box_.pop(queue);
+            shard_.out().left_lane(s, *node);
+            if (node->events != 0 && number(s, *node)) {  // the log has it now
+                s.box_.count_out(0, node->events);
+                node->events = 0;
+            }
+            node->joins = (joined_ >> queue & 1) != 0;
+            if (writes_to(s) && packing_.fits(s, *node->frame)) {
+                s.box_.stage(node);
+                continue;
+            }
+            s.box_.count_out(node->frame->wire_bytes(), node->events);
+            if (writes_to(s))
+                put(s, node->frame, node->events, node->joins)->critical = node->critical;
+            nodes_.give_back(node);
+        }
+    }
+    /// A new connection has resumed the session: what is in the log goes first.
+    void replay(session_type& s)
+        requires C::delivery::resumes
+    {
+        s.ledger_->for_each([&](std::uint64_t at, logged const& entry) {
+            if (!entry.frame)
+                return tell_gap(s, at, at + entry.events - 1, static_cast<loss>(entry.why));
+            shard_.observe().count(metric::replayed, 1);
+            put(s, entry.frame, 0, false);
+        });
+    }
+    /// Goes behind what is staged: numbers that stand for nothing.
+    void tell_gap(session_type& s, std::uint64_t from, std::uint64_t to, loss why)
+    {
+        shard_.observe().count(metric::gaps, 1);
+        byte_buffer& text = encode_scratch();
+        if (!C::serializer::encode(text, envelope_head{}, control::gap{from, to, to_string(why)}))
+            put(s, shared_frame::message(C::serializer::frame_opcode, text.view()), 0, false);
+    }
+
+private:
+    /// Nothing follows a close frame: what gets its number then is replayed to the next connection.
+    [[nodiscard]] static bool writes_to(session_type const& s) noexcept { return s.has_connection() && !s.held_; }
+    static void reserve([[maybe_unused]] session_type& s)
+    {
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_)
+                s.ledger_->reserve();
+    }
+    /// False if `s` does not count.
+    bool number([[maybe_unused]] session_type& s, [[maybe_unused]] frame_node const& node)
+    {
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_) {
+                s.ledger_->append(node.frame, shard_.seconds());
+                shard_.journal().numbered(*s.ledger_, node);
+                shard_.keeps().bound_log(s);
+                return true;
+            }
+        return false;
+    }
+    /// Events that were dropped get numbers too: the client is told which.
+    void pay_gap([[maybe_unused]] session_type& s)
+    {
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_ && s.ledger_->owed_gap() != 0) {
+                auto& l = *s.ledger_;
+                drop const d{l.count() + 1, l.count() + l.owed_gap(), l.owed_gap(), l.owed_why()};
+                l.skip(d.events, d.why, shard_.seconds());
+                l.paid_gap();
+                shard_.journal().skipped(l, d.from, d.to, d.why);
+                shard_.tells().dropped(s, d);
+                if (writes_to(s))
+                    tell_gap(s, d.from, d.to, d.why);
+            }
+    }
+    frame_node* put(session_type& s, frame_ref frame, std::uint32_t events, bool joins)
+    {
+        frame_node* const node = s.box_.push(nodes_, outbox::staged, packing_.fitted(s, std::move(frame)), events);
+        node->joins = joins;
+        return node;
+    }
+
+    Shard& shard_;
+    packing<Shard>& packing_;
+    node_pool& nodes_;
+    lane_mask const joined_;
 };
 
 }  // namespace polycast::inline v0::detail
@@ -14127,8 +19556,8 @@ namespace polycast::inline v0::detail {
 /// The way out of a shard: event → bytes → outbox → transport, one write a session a turn.
 ///
 /// What a handler sends to the session whose bytes it is handling goes side by side into one buffer and leaves when
-/// those bytes are done, without passing through an outbox. Everything else is queued in the receiver's outbox and
-/// written when the batching policy says.
+/// those bytes are done, without passing through an outbox; not where events are counted, or must be on a disk before
+/// they leave. Everything else is queued in the receiver's outbox and written when the batching policy says.
 template <class Shard>
 class output {
 public:
@@ -14136,8 +19565,8 @@ public:
     using C = typename Shard::composition_type;
 
     explicit output(Shard& shard)
-        : shard_(shard), packing_(shard), writer_(C::serializer::joins, C::serializer::separator),
-          windows_(shard.loop())
+        : shard_(shard), packing_(shard), staging_(shard, packing_, nodes_, joined_lanes), pressure_(shard, nodes_),
+          merging_(shard, nodes_), writer_(C::serializer::joins, C::serializer::separator), windows_(shard.loop())
     {
     }
 
@@ -14146,54 +19575,89 @@ public:
     outcome emit(session_type& s, Event const& event, envelope_head const& head)
     {
         byte_buffer& text = encode_scratch();
-        if (C::serializer::encode(text, head, event))
-            return outcome::refused;
-        shard_.observe().count(metric::encodes, 1);
-        return emit_payload(s, {text.view(), C::serializer::frame_opcode, true}, event_lane<Event>, event_critical<Event>);
+        if constexpr (coalesces_with<typename C::serializer, Event>) {
+            encoded_span appended;
+            if (C::serializer::encode(text, head, event, &appended))
+                return outcome::refused;
+            shard_.observe().count(metric::encodes, 1);
+            if (!writes_directly(s, urgency_of<Event>)) {
+                auto const frame = make_coalescing_frame<typename C::serializer>(head, event, text.view(), appended);
+                frame->mark_joinable();
+                return enqueue(s, frame, urgency_of<Event>);
+            }
+        } else {
+            if (C::serializer::encode(text, head, event))
+                return outcome::refused;
+            shard_.observe().count(metric::encodes, 1);
+        }
+        return emit_payload(s, {text.view(), C::serializer::frame_opcode, true}, urgency_of<Event>);
     }
     /// To one session, as it is.
     outcome send(session_type& s, std::string_view payload, opcode op)
     {
-        return emit_payload(s, {payload, op, false}, lane::normal, false);
+        return emit_payload(s, {payload, op, false}, {});
+    }
+    /// An answer of the protocol that was encoded before, compressed as `s` has agreed.
+    outcome answer_again(session_type& s, shared_frame const& plain)
+    {
+        return emit_payload(s, {plain.payload(), plain.op(), true}, urgency_of<control::ok>);
     }
     /// Queues a frame in a lane; the batching policy says when it is written.
-    outcome enqueue(session_type& s, frame_ref const& frame, lane l, bool critical)
+    outcome enqueue(session_type& s, frame_ref const& emitted, urgency const& u)
     {
-        if (s.phase_ != phase::open)
+        if (!s.takes_events())
             return outcome::gone;
-        auto const bytes = frame->wire_bytes();
-        if (s.box_.queued_bytes() + bytes > shard_.options().max_outbox_bytes && !makes_room(s, bytes))
-            return s.phase_ == phase::open ? over_budget(s, critical) : outcome::gone;
-        s.box_.push(nodes_, outbox::queue_of(l), frame);
-        count(s, bytes);
-        switch (C::batching::when(l)) {
-        case flush_time::now:
-            s.due_ |= mask_of(l);
-            flush(s);
-            return s.box_.empty() ? outcome::delivered : outcome::queued;
-        case flush_time::turn:
-            s.due_ |= mask_of(l);
-            mark_dirty(s);
-            break;
-        case flush_time::window:
-            // By bytes as well: what is held back must not keep the session from being read.
-            if (s.box_.waiting(l) >= C::batching::window_messages ||
-                s.box_.queued_bytes() > shard_.options().max_outbox_bytes / 4) {
-                windows_.forget(s.windows_, l);
-                s.due_ |= mask_of(l);
-                mark_dirty(s);
-            } else if (s.box_.waiting(l) == 1) {
-                windows_.open(shard_, s.handle_, s.windows_, l);
-            }
-            break;
+        auto const queue = outbox::queue_of(u.lane);
+        auto plan = merging_.merge(s, emitted, queue, u);
+        auto const bytes = emitted->wire_bytes();
+        if (!pressure_.has_room(s, plan.more_bytes(), plan.more_events())) {
+            if (!make_room(s, bytes, u))
+                return s.takes_events() ? pressure_.refuse(s, u) : outcome::gone;
+            plan = {emitted};  // the older one may have left meanwhile
         }
-        return outcome::queued;
+        if (u.barrier)  // all that was emitted before it, whatever the lane
+            staging_.stage(s, all_lanes, ~std::size_t{0});
+        bool const first = s.box_.waiting(u.lane) == 0;
+        if (plan.taken != nullptr)
+            merging_.taken(s, plan.taken, queue);
+        auto* const node = s.box_.push(nodes_, queue, plan.frame, u.event ? 1 : 0);
+        node->critical = u.critical;
+        merging_.queued(s, node, queue, u);
+        count(s, bytes, u.event);
+        shard_.log().accepted(s, *node, u);
+        if (u.barrier) {
+            staging_.stage(s, all_lanes, ~std::size_t{0});
+            if (s.has_connection())
+                mark_dirty(s);
+            return outcome::queued;
+        }
+        return s.has_connection() ? schedule(s, u.lane, first) : outcome::queued;
     }
-    /// Control frames and HTTP answers: above all lanes, exempt from the cap.
+    /// Whether so much more can be queued at once.
+    [[nodiscard]] bool has_room(session_type const& s, std::size_t bytes, std::size_t events) const noexcept
+    {
+        return pressure_.has_room(s, bytes, events);
+    }
+    /// Control frames, protocol messages and HTTP answers: above all lanes, exempt from every drop.
     void control(session_type& s, std::string_view wire)
     {
         s.box_.push(nodes_, outbox::control, shared_frame::verbatim({wire.data(), wire.size()}));
         mark_dirty(s);
+    }
+    /// A message of the protocol: above all lanes, and never dropped. Who asks and does not read is given up.
+    outcome answer(session_type& s, frame_ref const& made)
+    {
+        if (!s.has_connection())
+            return outcome::gone;
+        frame_ref const frame = packing_.tells_plain(s) ? made : packing_.fitted(s, made);
+        if (s.box_.waiting_control() >= max_waiting_answers) {
+            shard_.ends().fail(s, close_code::slow_reader, "answers came faster than they were read");
+            return outcome::over_budget;
+        }
+        s.box_.push(nodes_, outbox::control, frame);
+        count(s, frame->wire_bytes(), false);
+        mark_dirty(s);
+        return outcome::queued;
     }
     void close_windows() { windows_.close_due(shard_); }
     /// RFC 6455 §5.5.3: a pong may answer the newest ping only. To a peer that pings and does not read, one waits.
@@ -14201,7 +19665,7 @@ public:
     {
         if (s.box_.waiting_control() >= max_waiting_pongs)
             flush(s);
-        if (s.phase_ == phase::dead)
+        if (!s.has_connection())
             return;
         auto frame = shared_frame::verbatim({wire.data(), wire.size()});
         if (s.box_.waiting_control() < max_waiting_pongs || !s.box_.replace_last_control(frame, opcode::pong))
@@ -14211,9 +19675,29 @@ public:
     {
         if (!windows_.matches(s.windows_, l, serial))
             return;
+        windows_.forget(s.windows_, l);
         s.due_ |= mask_of(l);
+        if (s.has_connection())
+            mark_dirty(s);
+    }
+    /// A new connection has resumed `s`: what is not acknowledged goes first, then what waits.
+    void resume(session_type& s)
+        requires C::delivery::resumes
+    {
+        staging_.replay(s);
+        s.due_ = all_lanes;
         mark_dirty(s);
     }
+    void tell_gap(session_type& s, std::uint64_t from, std::uint64_t to, loss why) { staging_.tell_gap(s, from, to, why); }
+    /// As a durable log has kept it.
+    void wait_in_lane(session_type& s, frame_ref const& frame, urgency const& u, std::uint32_t entry)
+    {
+        auto* const node = s.box_.push(nodes_, outbox::queue_of(u.lane), frame, 1);
+        node->critical = u.critical;
+        node->entry = entry;
+    }
+    [[nodiscard]] bool can_unpack(shared_frame const& frame) { return packing_.can_unpack(frame); }
+    static void left_lane(session_type& s, frame_node const& node) noexcept { merging<Shard>::left(s, node); }
 
     /// `s` is the session whose bytes are being handled, until `end_direct`.
     void begin_direct(session_type& s) noexcept { direct_owner_ = &s; }
@@ -14233,34 +19717,51 @@ public:
     {
         if (direct_owner_ == &s && !direct_.empty())
             write_directly(s);
-        if (s.blocked_ || s.phase_ == phase::dead)
+        if (s.blocked_ || !s.has_connection())
             return;
         auto const before = s.box_.queued_bytes();
-        bool more = false;
+        bool const all_staged = staging_.needed(s);
         do {
-            more = packing_.compress_due(s, nodes_);
-            lane_mask const due = more ? control_only : s.due_ | control_only;
-            switch (writer_.flush(s.box_, s.stream_, due, joined_lanes, nodes_, shard_.observe())) {
-            case flushed::failed: return shard_.kill(s);
+            if (all_staged)
+                staging_.stage(s, s.held_ ? lane_mask{} : s.due_, staging_.good_write_bytes());
+            if (!shard_.log().commit() && s.counts_events())
+                return wait_for_log(s);
+            lane_mask const due = all_staged ? control_only : s.due_ | control_only;
+            switch (writer_.flush(s.box_, s.stream_, due, joined_lanes, nodes_, shard_.observe(), s.counts_.delivered)) {
+            case flushed::failed: return shard_.ends().kill(s);
             case flushed::blocked:
                 if (s.box_.queued_bytes() < before)
                     shard_.progress(s);
+                pressure_.relieved(s);
                 return wait_writable(s);
             case flushed::drained: break;
             }
-        } while (more || closes(s));
+        } while ((all_staged && !s.held_ && s.box_.next(s.due_) != outbox::queue_count) || closes(s));
         s.due_ = 0;
+        pressure_.relieved(s);
         shard_.drained(s);
     }
     void flush_dirty()
     {
         flushing_.swap(dirty_);
+        if constexpr (Shard::durable)  // what is about to be written is on the disk first, all of it by one commit
+            for (handle const h : flushing_)
+                if (session_type* const s = shard_.find(h); s != nullptr && s->has_connection() && !s->blocked_ &&
+                                                            !s->held_ && staging_.needed(*s))
+                    staging_.stage(*s, s->due_, staging_.good_write_bytes());
         for (handle const h : flushing_)
             if (session_type* const s = shard_.find(h)) {
                 s->dirty_ = false;
                 flush(*s);
             }
         flushing_.clear();
+    }
+    /// Once a tick: whoever waits for the log to be written is looked at again.
+    void retry_log()
+    {
+        for (handle const h : std::exchange(unlogged_, {}))
+            if (session_type* const s = shard_.find(h))
+                mark_dirty(*s);
     }
     void mark_dirty(session_type& s)
     {
@@ -14273,14 +19774,26 @@ public:
     /// Drops what is queued; what is half written stays, unless the session is dead.
     void drop(session_type& s)
     {
+        std::uint64_t lost = s.box_.events();
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_ && s.phase_ == phase::dead) {
+                lost += s.ledger_->unresolved();
+                s.ledger_->clear();
+            }
+        s.counts_.dropped += lost;
+        shard_.observe().count(metric::dropped, lost);
+        merging_.clear(s);
         if (s.phase_ == phase::dead)
             s.box_.clear(nodes_);
         else
             s.box_.drop_waiting(nodes_);
     }
+    /// The connection is gone, the session is not.
+    void drop_connection(session_type& s) { s.box_.drop_connection(nodes_); }
 
 private:
     static constexpr std::size_t max_waiting_pongs = 16;
+    static constexpr std::size_t max_waiting_answers = 16 * 1024;
     static constexpr std::size_t gather_at_bytes = 8 * 1024;
     static constexpr std::size_t write_directly_at_bytes = 256 * 1024;
     static constexpr lane_mask joined_lanes = [] {
@@ -14291,36 +19804,76 @@ private:
         return m;
     }();
 
-    [[nodiscard]] bool writes_directly(session_type const& s, lane l) const noexcept
+    [[nodiscard]] bool writes_directly(session_type const& s, urgency const& u) const noexcept
     {
-        return direct_owner_ == &s && s.box_.empty() && !s.blocked_ && C::batching::when(l) != flush_time::window;
+        if constexpr (Shard::durable)
+            return false;
+        return direct_owner_ == &s && s.box_.empty() && !s.blocked_ && C::batching::when(u.lane) != flush_time::window &&
+               !(u.event && s.counts_events());
     }
-    outcome emit_payload(session_type& s, outgoing message, lane l, bool critical)
+    outcome emit_payload(session_type& s, outgoing message, urgency const& u)
     {
-        bool const directly = writes_directly(s, l);
+        bool const directly = writes_directly(s, u);
         // Asked before it is compressed: what a context has compressed must be sent.
         if (directly && message.payload.size() + direct_.size() > shard_.options().max_outbox_bytes)
-            return over_budget(s, critical);
+            return pressure_.refuse(s, u);
         packing_.pack(s, message, directly);
         if (directly)
-            return emit_directly(s, message, l);
+            return emit_directly(s, message, u);
         auto const frame = shared_frame::message(message.op, message.payload, message.rsv1);
-        if (message.is_event && !message.packed)
+        if (message.packed)
+            frame->set_form(s.profile_);
+        else if (message.is_event)
             frame->mark_joinable();
-        return enqueue(s, frame, l, critical);
+        return !u.event && message.is_event ? answer(s, frame) : enqueue(s, frame, u);
+    }
+    /// `first`: nothing waited in the lane before.
+    outcome schedule(session_type& s, lane l, bool first)
+    {
+        switch (C::batching::when(l)) {
+        case flush_time::now:
+            s.due_ |= mask_of(l);
+            if constexpr (Shard::durable) {
+                // At the end of the turn: what a handler does is kept as one, with the answer, or not at all.
+                mark_dirty(s);
+                return outcome::queued;
+            }
+            flush(s);
+            return s.box_.empty() ? outcome::delivered : outcome::queued;
+        case flush_time::turn:
+            s.due_ |= mask_of(l);
+            mark_dirty(s);
+            break;
+        case flush_time::window:
+            // By bytes as well: what is held back must not keep the session from being read.
+            if (s.box_.waiting(l) >= C::batching::window_messages ||
+                s.box_.queued_bytes() > shard_.options().max_outbox_bytes / 4) {
+                windows_.forget(s.windows_, l);
+                s.due_ |= mask_of(l);
+                mark_dirty(s);
+            } else if (first || !windows_.is_open(s.windows_, l)) {
+                windows_.open(shard_, s.handle_, s.windows_, l);
+            }
+            break;
+        }
+        return outcome::queued;
     }
     /// Beside what this turn has already written to `s`. Large payloads are not copied: they leave at once.
-    outcome emit_directly(session_type& s, outgoing const& message, lane l)
+    outcome emit_directly(session_type& s, outgoing const& message, urgency const& u)
     {
         auto const payload = message.payload;
         bool const by_reference = payload.size() >= gather_at_bytes;
         char* const at = direct_.prepare(max_header_bytes + (by_reference ? 0 : payload.size()));
         auto const header = encode_header(at, {.op = message.op, .rsv1 = message.rsv1, .payload_bytes = payload.size()});
         direct_.commit(header);
-        count(s, header + payload.size());
+        count(s, header + payload.size(), u.event);
+        if (u.event) {
+            ++s.counts_.delivered;
+            shard_.observe().count(metric::delivered, 1);
+        }
         if (!by_reference)
             direct_.append(payload);
-        if (!by_reference && C::batching::when(l) != flush_time::now && direct_.size() < write_directly_at_bytes)
+        if (!by_reference && C::batching::when(u.lane) != flush_time::now && direct_.size() < write_directly_at_bytes)
             return outcome::queued;
         write_directly(s, by_reference ? payload : std::string_view());
         return s.box_.empty() ? outcome::delivered : outcome::queued;
@@ -14335,7 +19888,7 @@ private:
         shard_.observe().count(metric::writes, 1);
         if (ec && !transport::would_block(ec)) {
             direct_.clear();
-            return shard_.kill(s);
+            return shard_.ends().kill(s);
         }
         shard_.observe().count(metric::bytes_out, written);
         if (written < runs[0].size() + runs[1].size()) {
@@ -14348,17 +19901,25 @@ private:
         direct_.clear();
     }
 
-    /// The cap is for what the peer does not take, not for what has not been offered to it yet.
-    [[nodiscard]] bool makes_room(session_type& s, std::size_t bytes)
+    void wait_for_log(session_type& s)
     {
-        s.due_ = all_lanes;
-        flush(s);
-        return s.phase_ == phase::open && s.box_.queued_bytes() + bytes <= shard_.options().max_outbox_bytes;
+        if (std::find(unlogged_.begin(), unlogged_.end(), s.handle_) == unlogged_.end())
+            unlogged_.push_back(s.handle_);
+    }
+
+    /// The cap is for what the peer does not take, not for what has not been offered to it yet.
+    [[nodiscard]] bool make_room(session_type& s, std::size_t bytes, urgency const& u)
+    {
+        if (s.has_connection() && !s.held_) {
+            s.due_ = all_lanes;
+            flush(s);
+        }
+        return s.takes_events() && (pressure_.has_room(s, bytes) || pressure_.make_room(s, bytes, u));
     }
     void wait_writable(session_type& s)
     {
         s.blocked_ = true;
-        s.stream_.wait_writable(typename Shard::ready{&shard_, s.handle_, true});
+        s.stream_.wait_writable(typename Shard::ready{&shard_, s.handle_, true, s.connection_});
     }
     /// Behind everything that was queued goes the close frame, if one is owed.
     [[nodiscard]] bool closes(session_type& s)
@@ -14366,33 +19927,35 @@ private:
         if (!std::exchange(s.close_owed_, false))
             return false;
         control(s, close_frame(s.close_code_, s.head_ ? *s.head_ : std::string()).view());
+        s.held_ = true;  // RFC 6455 §5.5.1: nothing follows it
         return true;
     }
-    void count(session_type& s, std::size_t bytes) noexcept
+    void count(session_type& s, std::size_t bytes, bool event) noexcept
     {
         ++s.record_.messages_out;
         s.record_.bytes_out += bytes;
-        s.active_at_ = shard_.now();
+        if (s.has_connection())
+            s.active_at_ = shard_.now();
         shard_.observe().count(metric::messages_out, 1);
-    }
-    outcome over_budget(session_type& s, bool critical)
-    {
-        shard_.observe().count(metric::dropped, 1);
-        // A critical event is never lost in silence: who cannot be told is told to come again.
-        if (critical)
-            shard_.fail(s, close_code::slow_reader, "critical events came faster than they were read");
-        return outcome::over_budget;
+        if (event) {
+            ++s.counts_.published;
+            shard_.observe().count(metric::published, 1);
+        }
     }
 
     Shard& shard_;
     packing<Shard> packing_;
     node_pool nodes_;
+    staging<Shard> staging_;
+    pressure<Shard> pressure_;
+    merging<Shard> merging_;
     writer writer_;
     windows<Shard> windows_;
     byte_buffer direct_;
     session_type* direct_owner_ = nullptr;
     std::vector<handle> dirty_;
     std::vector<handle> flushing_;
+    std::vector<handle> unlogged_;  ///< what they are owed is not in the log yet
 };
 
 }  // namespace polycast::inline v0::detail
@@ -14415,10 +19978,12 @@ public:
     using observer = typename C::observer;
     using time_point = std::chrono::steady_clock::time_point;
     static constexpr std::chrono::milliseconds window_delay = C::batching::window_delay;
+    using journal_type = session_journal<typename C::delivery>;
+    static constexpr bool durable = journal_type::durable;
 
     shard(std::uint32_t index, transport_type const& t, server_options const& options, App& app,
-          std::shared_ptr<port_type> const& shared, std::string_view epoch)
-        : index_(index), options_(options), app_(app), port_(shared), epoch_(epoch), loop_(t)
+          std::shared_ptr<port_type> const& shared, typename journal_type::database& log)
+        : index_(index), options_(options), app_(app), port_(shared), loop_(t), log_(*this, log)
     {
         static_cast<void>(read_buffer_.prepare(options.read_buffer_bytes));
     }
@@ -14441,11 +20006,19 @@ public:
         acceptor_.listen({options_.address, port}, {.share_port = shares}, ec);
         if (ec)
             return;
-        swept_at_ = now_ = loop_.now();
+        swept_at_ = now_ = began_at_ = loop_.now();
         port_->mailboxes[index_].open(notifier_, options_.max_mailbox_emissions, options_.max_mailbox_bytes);
         notifier_.wait(step{this, &shard::mail_came});
         accept();
         tick_.start(options_.tick, step{this, &shard::tick});
+    }
+    /// Before it listens: a session of an earlier process.
+    template <class Stored>
+    void restore(Stored const& stored)
+    {
+        turn_scope const scope(*this);
+        now_ = began_at_ = loop_.now();
+        keeping_.restore(stored);
     }
     /// Drains soon. From any thread.
     void post_drain() { loop_.post(step{this, &shard::drain}); }
@@ -14462,10 +20035,17 @@ public:
             if (s.phase_ == phase::open || s.phase_ == phase::greeting) {
                 s.due_ = all_lanes;
                 out_.flush(s);  // the goodbye's lane overtakes what is still queued
+                if (s.phase_ == phase::dead || s.phase_ == phase::away)
+                    return ending_.finish(s, {close_code::going_away, "the server is stopping", false});
                 inbound<shard>::say_goodbye(*this, s);
-                close(s, close_code::going_away, "the server is stopping");
+                ending_.for_good(s);
+                ending_.close(s, close_code::going_away, "the server is stopping");
             } else if (s.phase_ == phase::handshake) {
-                kill(s);
+                ending_.kill(s);
+            } else if (s.phase_ == phase::away) {
+                ending_.finish(s, {close_code::going_away, "the server is stopping", false});
+            } else {
+                ending_.for_good(s);
             }
         });
         want_turn();
@@ -14473,8 +20053,11 @@ public:
     /// When the loop has ended: whoever is left is gone.
     void abandon()
     {
+        draining_ = true;
         take_mail();
-        sessions_.for_each([this](session_type& s, auto) { kill(s); });
+        sessions_.for_each([this](session_type& s, auto) {
+            ending_.finish(s, {close_code::abnormal, "the server has ended", false});
+        });
         run_turn();
         observer_.count(metric::gone, port_->mailboxes[index_].close());
     }
@@ -14484,7 +20067,7 @@ public:
     template <class Event>
     outcome emit_to(session_type& s, Event const& event, envelope_head head = {})
     {
-        if (s.phase_ != phase::open)
+        if (event_control<Event> ? s.phase_ != phase::open : !s.takes_events())
             return outcome::gone;
         take_mail();  // what other emitters sent before this arrives before this
         if (!event_control<Event>)
@@ -14493,7 +20076,7 @@ public:
     }
     outcome send_to(session_type& s, std::string_view payload, opcode op)
     {
-        if (s.phase_ != phase::open)
+        if (!s.takes_events())
             return outcome::gone;
         if (!is_data(op))
             return outcome::refused;
@@ -14508,19 +20091,6 @@ public:
     {
         return s.user_.empty() ? scoped_emitter<C>(port_, s.handle_) : scoped_emitter<C>(port_, s.user_);
     }
-    /// Closes behind what is queued; waits for the peer's close frame, with a deadline.
-    void close(session_type& s, close_code code, std::string_view reason)
-    {
-        take_mail();  // what was emitted before goes out before
-        if (s.phase_ != phase::open && s.phase_ != phase::greeting)
-            return;
-        owe_close(s, code, reason);
-        ended(s, {code, std::string(reason), false});
-        enter(s, phase::closing, options_.close_timeout);
-        s.due_ = all_lanes;
-        out_.mark_dirty(s);
-    }
-
     // --- for the rooms of the shard --------------------------------------------------------------------------------
 
     [[nodiscard]] session_type* find(handle h) noexcept { return sessions_.find({h.slot, h.generation}); }
@@ -14539,10 +20109,21 @@ public:
     [[nodiscard]] server_options const& options() const noexcept { return options_; }
     [[nodiscard]] App& app() noexcept { return app_; }
     [[nodiscard]] typename C::guard const& guard() const noexcept { return guard_; }
+    [[nodiscard]] keeping<shard>& keeps() noexcept { return keeping_; }
+    [[nodiscard]] ending<shard>& ends() noexcept { return ending_; }
+    [[nodiscard]] notices<shard>& tells() noexcept { return notices_; }
+    [[nodiscard]] bool draining() const noexcept { return draining_; }
+    [[nodiscard]] logbook<shard>& log() noexcept { return log_; }
+    [[nodiscard]] auto& journal() noexcept { return log_.journal(); }
+    /// Since the shard began; how logs tell the age of their entries.
+    [[nodiscard]] std::uint32_t seconds() const noexcept
+    {
+        return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now_ - began_at_).count());
+    }
     [[nodiscard]] typename C::compression const& codec() const noexcept { return port_->codec; }
     [[nodiscard]] byte_buffer& unpacked() noexcept { return unpacked_; }
     [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
-    [[nodiscard]] std::string_view epoch() const noexcept { return epoch_; }
+    [[nodiscard]] std::string_view epoch() const noexcept { return port_->histories.epoch(); }
     /// As of the last tick: fine enough for deadlines, and free.
     [[nodiscard]] time_point now() const noexcept { return now_; }
     [[nodiscard]] static std::size_t profile(session_type const& s) noexcept { return s.profile_; }
@@ -14569,58 +20150,32 @@ public:
         s.phase_ = p;
         s.deadline_ = loop_.now() + limit;  // a handler may have run for long since the tick
     }
-    /// The session is open: `closed` is owed.
-    void admitted(session_type& s)
+    /// The session is open: `closed` is owed. Returns what has waited for it.
+    std::deque<offline_event> admitted(session_type& s)
     {
         s.admitted_ = true;
         ++open_;
         port_->profiles.raise(s.profile_);
         port_->alive[index_].set(s.handle_.slot, s.handle_.generation);
-        if (!s.user_.empty())
-            users_.join(s, s.user_);
         observer_.count(metric::opened, 1);
+        if (s.user_.empty())
+            return {};
+        users_.join(s, s.user_);
+        return port_->users.enter(s.user_, index_);
     }
-    /// The peer broke a rule, or cannot be served: it is told with a close frame, and nothing else is sent.
-    void fail(session_type& s, close_code code, std::string_view reason)
+    /// Undoes `admitted`.
+    void left(session_type& s)
     {
-        out_.end_direct(s);
-        if (s.phase_ == phase::dead)
-            return;
-        ended(s, {code, std::string(reason), false});
-        out_.drop(s);
-        owe_close(s, code, reason);
-        drain_out(s);
+        --open_;
+        if (!s.user_.empty())
+            port_->users.leave(s.user_, index_);
+        port_->profiles.lower(s.profile_);
     }
-    /// The peer has sent its close frame; ours goes behind what is queued, unless it has gone already.
-    void peer_closed(session_type& s, std::optional<close_code> code, std::string_view reason)
+    session_type& emplace(typename transport_type::stream&& connection)
     {
-        out_.end_direct(s);
-        if (s.phase_ == phase::dead)
-            return;
-        ended(s, {code.value_or(close_code::no_status), std::string(reason), true});
-        // RFC 6455 §5.5.1: "the endpoint typically echos the status code it received."
-        owe_close(s, code.value_or(close_code::no_status), {});
-        drain_out(s);
+        return sessions_.emplace(*this, std::move(connection));
     }
-    /// Nothing more is wanted from the peer; what is queued still leaves.
-    void drain_out(session_type& s)
-    {
-        enter(s, phase::draining, options_.close_timeout);
-        s.due_ = all_lanes;
-        out_.mark_dirty(s);
-    }
-    /// The connection is lost, or has ended in full.
-    void kill(session_type& s)
-    {
-        if (s.phase_ == phase::dead)
-            return;
-        ended(s, {close_code::abnormal, "the connection was lost", true});
-        s.phase_ = phase::dead;
-        s.stream_.close();
-        out_.drop(s);
-        dead_.push_back(s.handle_);
-        want_turn();
-    }
+
     /// A peer that takes what waits for it is not out of time.
     void progress(session_type& s)
     {
@@ -14636,15 +20191,15 @@ public:
         }
         read_on(s);
     }
-    void writable(handle h, std::error_code ec)
+    void writable(handle h, std::uint8_t connection, std::error_code ec)
     {
         session_type* const s = find(h);
-        if (s == nullptr)
+        if (s == nullptr || s->connection_ != connection)
             return;
         turn_scope const scope(*this);
         s->blocked_ = false;
         if (ec)
-            return kill(*s);
+            return ending_.kill(*s);
         out_.flush(*s);
     }
     void want_turn()
@@ -14683,7 +20238,11 @@ public:
         shard* on;
         handle of;
         bool for_writing;
-        void operator()(std::error_code ec) const { for_writing ? on->writable(of, ec) : on->readable(of, ec); }
+        std::uint8_t connection;  ///< of the session: a later one has waits of its own
+        void operator()(std::error_code ec) const
+        {
+            for_writing ? on->writable(of, connection, ec) : on->readable(of, connection, ec);
+        }
     };
 
     /// What the loop is to do next: one type for all, for the same reason.
@@ -14721,19 +20280,10 @@ private:
             accept();
         });
     }
-    void read_on(session_type& s)
-    {
-        // A peer that does not take what it asked for is not asked for more.
-        if (s.phase_ == phase::dead || s.phase_ == phase::draining || s.reading_ ||
-            s.box_.queued_bytes() > options_.max_outbox_bytes / 2)
-            return;
-        s.reading_ = true;
-        s.stream_.wait_readable(ready{this, s.handle_, false});
-    }
-    void readable(handle h, std::error_code ec)
+    void readable(handle h, std::uint8_t connection, std::error_code ec)
     {
         session_type* const s = find(h);
-        if (s == nullptr)
+        if (s == nullptr || s->connection_ != connection)
             return;
         turn_scope const scope(*this);
         s->reading_ = false;
@@ -14744,7 +20294,7 @@ private:
         if (!ec)
             count = s->stream_.read_some({read_buffer_.data(), options_.read_buffer_bytes}, ec);
         if (ec && !transport::would_block(ec))
-            return kill(*s);
+            return ending_.kill(*s);
         if (!ec) {
             s->active_at_ = now_;
             s->record_.bytes_in += count;
@@ -14752,8 +20302,21 @@ private:
             out_.begin_direct(*s);
             receive(*s, {read_buffer_.data(), count});
             out_.end_direct(*s);
+            if constexpr (C::delivery::resumes)
+                if (s->phase_ == phase::moving)
+                    return depart(*s, {read_buffer_.data() + count - s->assembler_.rest_bytes(), s->assembler_.rest_bytes()});
         }
         read_on(*s);
+    }
+    /// The connection of `s` resumes another session. `rest`: what was read and not looked at.
+    void depart(session_type& s, std::string_view rest)
+    {
+        if (!keeping_.depart(s, rest)) {
+            s.phase_ = phase::open;
+            return ending_.close(s, close_code::migrate, "come again");
+        }
+        s.counted_ = false;  // the connection is, where it is now
+        ending_.bury(s);
     }
     void receive(session_type& s, std::span<char> bytes)
     {
@@ -14761,65 +20324,52 @@ private:
             bytes = opening<shard>::receive(*this, s, bytes);
         if (bytes.empty() || s.phase_ < phase::greeting || s.phase_ > phase::closing)
             return;
+        feed(s, bytes);
+    }
+
+public:
+    /// Frames.
+    void feed(session_type& s, std::span<char> bytes)
+    {
         inbound<shard> sink{*this, s};
         message_limits const limits{options_.max_message_bytes,
                                     options_.max_frame_bytes != 0 ? options_.max_frame_bytes : options_.max_message_bytes,
                                     options_.max_fragments};
         if (std::error_code const ec = s.assembler_.consume(bytes, limits, sink))
-            fail(s, close_code_for(ec), ec.message());
+            ending_.fail(s, close_code_for(ec), ec.message());
+    }
+    void read_on(session_type& s)
+    {
+        // A peer that does not take what it asked for is not asked for more.
+        if (!s.has_connection() || s.phase_ == phase::draining || s.phase_ == phase::moving || s.reading_ ||
+            s.box_.queued_bytes() > options_.max_outbox_bytes / 2)
+            return;
+        s.reading_ = true;
+        s.stream_.wait_readable(ready{this, s.handle_, false, s.connection_});
     }
 
-    /// A close frame follows behind everything that is queued, once.
-    void owe_close(session_type& s, close_code code, std::string_view reason)
-    {
-        if (std::exchange(s.close_sent_, true))
-            return;
-        s.close_owed_ = true;
-        s.close_code_ = code;
-        s.head_ = std::make_unique<std::string>(reason);
-    }
-    /// Once for each session that was counted: from now on it receives nothing; if it was opened, `closed` follows.
-    void ended(session_type& s, close_info info)
-    {
-        if (!std::exchange(s.counted_, false))
-            return;
-        port_->alive[index_].set(s.handle_.slot, 0);
-        ended_.push_back({s.handle_, std::move(info)});
-        want_turn();
-    }
+private:
     /// The end of a turn: one write for each session that has something, then the farewells.
     void run_turn()
     {
         turn_scope const scope(*this);
         turn_wanted_ = false;
         out_.flush_dirty();
-        for (std::size_t i = 0; i < ended_.size(); ++i) {  // `closed` may end others
-            end const e = std::move(ended_[i]);
-            farewell(*find(e.of), e.info);
-        }
-        ended_.clear();
-        for (handle const h : dead_)
-            sessions_.erase({h.slot, h.generation});
-        dead_.clear();
+        keeping_.end_turn();
+        notices_.tell();
+        ending_.farewells();
+        log_.commit();
+        ending_.bury_the_dead([this](handle h) { sessions_.erase({h.slot, h.generation}); });
         if (draining_ && sessions_.size() == 0)
             loop_.stop();
-    }
-    void farewell(session_type& s, close_info const& info)
-    {
-        port_->users.release(s.user_, index_);
-        if (!s.admitted_)
-            return;
-        --open_;
-        group_registry<session_type>::leave_all(s);
-        port_->profiles.lower(s.profile_);
-        observer_.count(metric::closed, 1);
-        if constexpr (has_closed<App, session_type>)
-            guarded([&] { app_.closed(s, info); });
     }
     void mail_came()
     {
         turn_scope const scope(*this);
         notifier_.wait(step{this, &shard::mail_came});
+        if constexpr (C::delivery::resumes)
+            for (auto& a : port_->doors[index_].take())
+                keeping_.arrive(std::move(a));
     }
     void tick()
     {
@@ -14829,6 +20379,8 @@ private:
         if (sweep)
             swept_at_ = now_;
         sessions_.for_each([&](session_type& s, auto) { keepalive<shard>::look(*this, s, sweep); });
+        if constexpr (durable)
+            out_.retry_log();
         tick_.start(options_.tick, step{this, &shard::tick});
     }
     void pause_over() { draining_ ? loop_.stop() : accept(); }
@@ -14837,7 +20389,6 @@ private:
     server_options const& options_;
     App& app_;
     std::shared_ptr<port_type> port_;
-    std::string const epoch_;
     loop_type loop_;
     typename transport_type::acceptor acceptor_{loop_};
     typename transport_type::notifier notifier_{loop_};
@@ -14850,18 +20401,17 @@ private:
     [[no_unique_address]] observer observer_{};
     [[no_unique_address]] typename C::guard guard_{};
     output<shard> out_{*this};
+    [[no_unique_address]] keeping<shard> keeping_{*this};
+    [[no_unique_address]] logbook<shard> log_;
+    ending<shard> ending_{*this};
+    notices<shard> notices_{*this};
     byte_buffer read_buffer_;
     byte_buffer unpacked_;
 
-    struct end {
-        handle of;
-        close_info info;
-    };
-    std::vector<end> ended_;
-    std::vector<handle> dead_;
     intake<shard> intake_;
     std::size_t open_ = 0;     ///< sessions that were opened and not yet seen off
     time_point now_{};
+    time_point began_at_{};
     time_point swept_at_{};
     bool turn_wanted_ = false;
     bool draining_ = false;
@@ -14908,10 +20458,14 @@ public:
     /// For a transport that needs a value, such as `simulated{world}`.
     basic_server(server_options options, App app, transport const& t)
         : options_(checked(std::move(options))), app_(std::move(app)),
-          port_(std::make_shared<detail::port<C>>(options_.shards, t, options_.compression)), epoch_(random_name(t))
+          port_(std::make_shared<detail::port<C>>(options_.shards, t, options_.compression, options_.history,
+                                                  random_name(t))),
+          log_(options_.delivery)
     {
+        if constexpr (C::delivery::resumes)
+            port_->users.set_offline_limits(options_.delivery.max_offline_events, options_.delivery.max_offline_users);
         for (std::uint32_t i = 0; i < options_.shards; ++i)
-            shards_.push_back(std::make_unique<shard_type>(i, t, options_, app_, port_, epoch_));
+            shards_.push_back(std::make_unique<shard_type>(i, t, options_, app_, port_, log_));
     }
     basic_server(basic_server const&) = delete;
     basic_server& operator=(basic_server const&) = delete;
@@ -14924,10 +20478,11 @@ public:
         finish();
     }
 
-    /// Listens and begins to serve; returns at once. Throws `std::system_error` that names the address if it cannot
+    /// Takes up what a durable log has, listens and begins to serve; returns at once. Throws `std::system_error` that names the address if it cannot
     /// listen. Call once.
     void start()
     {
+        restore();
         std::uint16_t at = options_.port;
         for (auto& s : shards_) {
             std::error_code ec;
@@ -15009,7 +20564,11 @@ private:
 
     static server_options checked(server_options&& options)
     {
-        if (auto const found = faults(options); !found.empty())
+        std::string found = faults(options);
+        // What one shard has answered another may not have kept yet, and SQLite has one writer anyway.
+        if (shard_type::durable && options.shards > 1)
+            found.append(found.empty() ? "" : "; ").append("shards must be 1 with a durable log");
+        if (!found.empty())
             throw std::system_error(std::make_error_code(std::errc::invalid_argument), "polycast: server_options: " + found);
         return std::move(options);
     }
@@ -15032,6 +20591,27 @@ private:
         }
         return name;
     }
+    void restore()
+    {
+        if constexpr (shard_type::durable) {
+            auto const state = log_.recover();
+            auto& histories = port_->histories;
+            if (state.epoch.empty())
+                log_.set_epoch(histories.epoch());
+            else
+                histories.restore(state.epoch, state.history_floor);
+            for (auto const& room : state.rooms) {
+                std::vector<room_history::held> events;
+                for (auto const& e : room.events)
+                    events.push_back({e.frame, room_history::time_point(std::chrono::milliseconds(e.at_ms))});
+                histories.restore(room.name, room.offset, std::move(events), port_->wall_now());
+            }
+            port_->next_session_id = state.last_id + 1;
+            std::size_t next = 0;
+            for (auto const& s : state.sessions)
+                shards_[next++ % shards_.size()]->restore(s);
+        }
+    }
     void finish()
     {
         port_->set_open(false);
@@ -15043,7 +20623,7 @@ private:
     server_options const options_;
     App app_;
     std::shared_ptr<detail::port<C>> port_;
-    std::string const epoch_;
+    [[no_unique_address]] typename shard_type::journal_type::database log_;
     std::vector<std::unique_ptr<shard_type>> shards_;
     std::uint16_t listening_port_ = 0;
     std::atomic<bool> stopping_ = false;
@@ -15494,6 +21074,12 @@ public:
     void wait_writable(std::uint64_t id, simulated_side side, simulated_task task);
     void shutdown_send(std::uint64_t id, simulated_side side);
     void close(std::uint64_t id, simulated_side side);
+    /// From now on its waits complete on `loop`.
+    void move(std::uint64_t id, simulated_side side, std::uint32_t loop)
+    {
+        if (end* const e = find_open(id, side))
+            e->loop = loop;
+    }
     [[nodiscard]] std::uint32_t loop_of(std::uint64_t id, simulated_side side) const
     {
         auto const it = connections_.find(id);
@@ -16133,6 +21719,7 @@ public:
 
     class loop;
     class stream;
+    class transit;
     class timer;
     class notifier;
     class acceptor;
@@ -16178,11 +21765,13 @@ private:
 class simulated::stream {
 public:
     stream() noexcept = default;  ///< closed
+    explicit stream(loop&) noexcept {}
     stream(simulated_network& network, std::uint64_t connection, simulated_side side)
         : network_(&network), connection_(connection), loop_(network.loop_of(connection, side)), side_(side),
           open_(true)
     {
     }
+    stream(loop& on, transit&& from) noexcept;
     stream(stream&& other) noexcept { swap(other); }
     stream& operator=(stream&& other) noexcept
     {
@@ -16237,6 +21826,8 @@ public:
             network_->close(connection_, side_);
     }
     [[nodiscard]] bool is_open() const noexcept { return open_; }
+    [[nodiscard]] static constexpr bool can_leave() noexcept { return true; }
+    [[nodiscard]] transit leave() noexcept;
     [[nodiscard]] std::string peer_address() const
     {
         return open_ ? network_->peer_address(connection_, side_) : std::string();
@@ -16264,6 +21855,28 @@ private:
     simulated_side side_ = simulated_side::client;
     bool open_ = false;
 };
+
+/// A connection on its way from one loop to another.
+class simulated::transit {
+public:
+    explicit transit(stream&& s) noexcept : stream_(std::move(s)) {}
+
+private:
+    friend stream;
+    stream stream_;
+};
+
+inline simulated::transit simulated::stream::leave() noexcept
+{
+    return transit(std::move(*this));
+}
+inline simulated::stream::stream(loop& on, transit&& from) noexcept
+{
+    swap(from.stream_);
+    loop_ = on.id();
+    if (open_)
+        network_->move(connection_, side_, loop_);
+}
 
 class simulated::timer {
 public:
@@ -17204,6 +22817,7 @@ public:
         std::shared_ptr<detail::tls_shared> shared_;
     };
     class stream;
+    class transit;
     class acceptor;
     class connector;
 
@@ -17214,6 +22828,8 @@ private:
 /// One end of a connection. An accepted one is TLS from its first byte; a client's is clear until `secure`.
 class tls::stream {
 public:
+    explicit stream(loop& on);  ///< closed
+    stream(loop& on, transit&& from);
     stream(stream&&) noexcept = default;
     stream& operator=(stream&& other) noexcept
     {
@@ -17312,6 +22928,12 @@ public:
         state_->tcp.close();
     }
     [[nodiscard]] bool is_open() const noexcept { return state_ && state_->tcp.is_open(); }
+    /// Not while what it has accepted is still to be sent.
+    [[nodiscard]] bool can_leave() const noexcept
+    {
+        return !state_->sending && (!state_->engine || (!state_->engine->opening() && !state_->engine->unsent()));
+    }
+    [[nodiscard]] transit leave();
     [[nodiscard]] std::string peer_address() const { return state_->tcp.peer_address(); }
 
     /// Who the peer has proven to be: the subject of its certificate as RFC 2253 writes it, such as `CN=ada,O=Engine`.
@@ -17353,6 +22975,7 @@ public:
 
 private:
     friend acceptor;
+    friend transit;
     friend connector;
 
     /// Stays where it is: OpenSSL and what waits point to it.
@@ -17414,6 +23037,28 @@ private:
 
     std::shared_ptr<state> state_;
 };
+
+class tls::transit {
+public:
+    transit(transit&&) noexcept = default;
+
+private:
+    friend stream;
+    transit(std::shared_ptr<stream::state>&& s, tcp::transit&& t) : state_(std::move(s)), tcp_(std::move(t)) {}
+    std::shared_ptr<stream::state> state_;
+    tcp::transit tcp_;
+};
+
+inline tls::transit tls::stream::leave()
+{
+    auto tcp = state_->tcp.leave();
+    return {std::move(state_), std::move(tcp)};
+}
+inline tls::stream::stream(loop& on) : stream(tcp::stream(on), on.shared_) {}
+inline tls::stream::stream(loop& on, transit&& from) : state_(std::move(from.state_))
+{
+    state_->tcp = tcp::stream(on, std::move(from.tcp_));
+}
 
 class tls::acceptor {
 public:
@@ -17669,11 +23314,17 @@ public:
         std::shared_ptr<detail::unix_listeners> shared_;
     };
 
+    using transit = tcp::transit;
+
     /// A descriptor is read, written and waited on as TCP's is.
     class stream : private tcp::stream {
     public:
+        explicit stream(loop& on) : tcp::stream(on), descriptor_(-1) {}
+        stream(loop& on, transit&& from) : tcp::stream(on, std::move(from)), descriptor_(native_handle()) {}
+        using tcp::stream::can_leave;
         using tcp::stream::close;
         using tcp::stream::is_open;
+        using tcp::stream::leave;
         using tcp::stream::native_handle;
         using tcp::stream::read_some;
         using tcp::stream::shutdown_send;
