@@ -21,7 +21,10 @@ namespace simulation {
 
 class model : public requests {
 public:
-    explicit model(bool history, std::size_t history_events) : history_(history), history_events_(history_events) {}
+    model(bool history, std::size_t history_events, bool roomy)
+        : history_(history), history_events_(history_events), roomy_(roomy)
+    {
+    }
 
     std::function<std::uint64_t()> now_us{};
     std::uint32_t incarnation = 0;  ///< of the server
@@ -231,7 +234,7 @@ public:
             seen.recovered_events += offset - *since;
         } else {
             ++seen.not_recovered;
-            if (same_epoch && *since <= offset && offset - *since <= history_events_ / 2 && *since < offset &&
+            if (roomy_ && same_epoch && *since <= offset && offset - *since <= history_events_ / 2 && *since < offset &&
                 now_us() - emissions_[r.kept[*since]].at_us < 200'000'000)
                 l.broken(say("joined ", name, " since ", *since, " of ", offset, ": not recovered, though it is kept"));
         }
@@ -353,6 +356,7 @@ private:
 
     bool history_;
     std::size_t history_events_;
+    bool roomy_;  ///< outboxes take any past
     std::deque<ledger> ledgers_{};
     std::vector<ledger*> alive_{};
     std::vector<emission> emissions_{1};

@@ -49,10 +49,10 @@ class stage {
 public:
     explicit stage(scenario const& plan, bool record = false)
         : plan_(plan), world_({.seed = plan.seed, .network = plan.network, .record_trace = record}),
-          rules_(plan.history, plan.history_events), around_{world_, rules_, dice(plan.seed ^ 0xA5A5)}, voice_(around_, plan)
+          rules_(plan.history, plan.history_events, plan.outbox_bytes >= (1U << 20) && plan.outbox_events > 10'000), around_{world_, rules_, dice(plan.seed ^ 0xA5A5)}, voice_(around_, plan)
     {
         rules_.now_us = [this] { return now_us(); };
-        around_.max_requests = plan.max_requests;
+        around_.max_requests = std::min(plan.max_requests, plan.log_bytes / 250);  // answers are bounded in bytes too
         violation::first().clear();
     }
     stage(stage const&) = delete;

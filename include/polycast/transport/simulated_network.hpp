@@ -170,7 +170,8 @@ private:
     {
         if (e.readable())
             schedule_.complete(std::exchange(e.reading, {}), {});
-        if (e.unread < options.send_window_bytes || e.broken)
+        // As the kernel does: not for every byte that was read, or the pieces of a full window would become ever smaller.
+        if (e.unread <= options.send_window_bytes - options.send_window_bytes / 4 || e.broken)
             schedule_.complete(std::exchange(e.writing, {}), {});
     }
 
