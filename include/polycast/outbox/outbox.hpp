@@ -110,10 +110,11 @@ public:
                 return q;
         return queue_count;
     }
-    /// Takes the front of a queue. Its bytes and events stay counted until `count_out`.
-    [[nodiscard]] detail::frame_node* pop(std::size_t queue) noexcept
+    /// Takes the front of a queue. Its bytes and events stay counted until `count_out`. `in_turn`: it belongs to what was
+    /// taken before, and is no turn of its own: else a lane whose events share frames would upset the weights.
+    [[nodiscard]] detail::frame_node* pop(std::size_t queue, bool in_turn = false) noexcept
     {
-        turn_ = static_cast<std::uint8_t>(turn_ + (queue > staged));
+        turn_ = static_cast<std::uint8_t>(turn_ + (queue > staged && !in_turn));
         --waiting_[queue];
         count_staged(queue, -queues_[queue].front()->frame->wire_bytes());
         return queues_[queue].pop_front();
@@ -127,9 +128,9 @@ public:
     }
     [[nodiscard]] detail::frame_node* front(std::size_t queue) const noexcept { return queues_[queue].front(); }
     /// Puts back what `pop` took, last taken first.
-    void unpop(std::size_t queue, detail::frame_node* node) noexcept
+    void unpop(std::size_t queue, detail::frame_node* node, bool in_turn = false) noexcept
     {
-        turn_ = static_cast<std::uint8_t>(turn_ - (queue > staged));
+        turn_ = static_cast<std::uint8_t>(turn_ - (queue > staged && !in_turn));
         ++waiting_[queue];
         count_staged(queue, node->frame->wire_bytes());
         queues_[queue].push_front(node);

@@ -50,7 +50,7 @@ public:
             if (ec && !transport::would_block(ec)) {
                 for (std::size_t back = picks_.size(); back-- > 0;)
                     if (picks_[back].node != nullptr)
-                        box.unpop(picks_[back].queue, picks_[back].node);
+                        box.unpop(picks_[back].queue, picks_[back].node, picks_[back].bytes == 0);
                 return flushed::failed;
             }
             observer.count(metric::bytes_out, written);
@@ -67,7 +67,7 @@ public:
 private:
     static constexpr std::size_t scratch_bytes = 64 * 1024;
     static constexpr std::size_t copy_below_bytes = 4 * 1024;
-    static constexpr std::size_t max_joined_bytes = 16 * 1024;  ///< a frame of the high lane waits for no more of it
+    static constexpr std::size_t max_joined_bytes = 4 * 1024;  ///< nothing overtakes a frame that has begun
     static constexpr std::size_t max_write_bytes = 1024 * 1024;
 
     /// What one node gave to this write. A node without bytes of its own is part of the joined frame before it.
@@ -145,14 +145,13 @@ private:
     {
         std::size_t payload = 0;
         std::size_t count = 0;
-        auto const left = scratch_bytes - scratch_.size();
-        auto const room = left < max_joined_bytes ? left : max_joined_bytes;
+        auto const room = scratch_bytes - scratch_.size();
         auto const op = box.front(queue)->frame->op();
         bool const staged = box.front(queue)->joins;
         for (auto const* n = box.front(queue);
              n != nullptr && n->frame->joinable() && n->joins == staged && n->frame->op() == op; n = n->next) {
             auto const more = n->frame->payload().size() + (count != 0 ? separator_.size() : 0);
-            if (payload + more + max_header_bytes > room)
+            if (payload + more + max_header_bytes > room || (count != 0 && payload + more > max_joined_bytes))
                 break;
             payload += more;
             ++count;
@@ -169,7 +168,7 @@ private:
             std::memcpy(at, event.data(), event.size());
             at += event.size();
             auto const counted = box.front(queue)->frame->wire_bytes();
-            picks_.push_back({box.pop(queue), queue, i == 0 ? bytes : 0, counted, i == 0 ? start : nullptr});
+            picks_.push_back({box.pop(queue, i != 0), queue, i == 0 ? bytes : 0, counted, i == 0 ? start : nullptr});
         }
         add_scratch_run(bytes);
         return bytes;
@@ -187,7 +186,7 @@ private:
             i = split(box, i, written, pool);
         for (std::size_t back = picks_.size(); back-- > i;)
             if (picks_[back].node != nullptr)
-                box.unpop(picks_[back].queue, picks_[back].node);
+                box.unpop(picks_[back].queue, picks_[back].node, picks_[back].bytes == 0);
     }
     void finish(outbox& box, pick const& p, detail::node_pool& pool)
     {

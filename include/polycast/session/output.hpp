@@ -188,8 +188,9 @@ public:
         direct_owner_ = nullptr;
     }
 
-    /// Writes what is due. While the transport is full, only its becoming writable leads here.
-    void flush(session_type& s)
+    /// Writes what is due. While the transport is full, only its becoming writable leads here: then little is given its
+    /// final place at once, since what comes later and is urgent goes behind that.
+    void flush(session_type& s, bool was_full = false)
     {
         if (direct_owner_ == &s && !direct_.empty())
             write_directly(s);
@@ -197,9 +198,12 @@ public:
             return;
         auto const before = s.box_.queued_bytes();
         bool const all_staged = staging_.needed(s);
+        auto const most = staging_.good_write_bytes();
+        auto bytes = was_full && staging_.little_bytes < most ? staging_.little_bytes : most;
         do {
             if (all_staged)
-                staging_.stage(s, s.held_ ? lane_mask{} : s.due_, staging_.good_write_bytes());
+                staging_.stage(s, s.held_ ? lane_mask{} : s.due_, bytes);
+            bytes = bytes < most / 2 ? 2 * bytes : most;
             if (!shard_.log().commit() && s.counts_events())
                 return wait_for_log(s);
             lane_mask const due = all_staged ? control_only : s.due_ | control_only;

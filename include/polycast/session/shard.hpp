@@ -268,7 +268,7 @@ public:
         s->blocked_ = false;
         if (ec)
             return ending_.kill(*s);
-        out_.flush(*s);
+        out_.flush(*s, true);
     }
     void want_turn()
     {

@@ -32,6 +32,8 @@ public:
         auto const cap = shard_.options().max_outbox_bytes;
         return cap < 256 * 1024 ? cap / 4 + 1 : 64 * 1024;
     }
+    /// Likewise to a transport that was full a moment ago. What is told to a disk first is told in larger parts.
+    static constexpr std::size_t little_bytes = Shard::durable ? 64 * 1024 : 4 * 1024;
 
     staging(Shard& shard, packing<Shard>& packs, node_pool& nodes, lane_mask joined) noexcept
         : shard_(shard), packing_(packs), nodes_(nodes), joined_(joined)
