@@ -7711,10 +7711,11 @@ public:
                 return q;
         return queue_count;
     }
-    /// Takes the front of a queue. Its bytes and events stay counted until `count_out`.
-    [[nodiscard]] detail::frame_node* pop(std::size_t queue) noexcept
+    /// Takes the front of a queue. Its bytes and events stay counted until `count_out`. `in_turn`: it belongs to what was
+    /// taken before, and is no turn of its own: else a lane whose events share frames would upset the weights.
+    [[nodiscard]] detail::frame_node* pop(std::size_t queue, bool in_turn = false) noexcept
     {
-        turn_ = static_cast<std::uint8_t>(turn_ + (queue > staged));
+        turn_ = static_cast<std::uint8_t>(turn_ + (queue > staged && !in_turn));
         --waiting_[queue];
         count_staged(queue, -queues_[queue].front()->frame->wire_bytes());
         return queues_[queue].pop_front();
@@ -7728,9 +7729,9 @@ public:
     }
     [[nodiscard]] detail::frame_node* front(std::size_t queue) const noexcept { return queues_[queue].front(); }
     /// Puts back what `pop` took, last taken first.
-    void unpop(std::size_t queue, detail::frame_node* node) noexcept
+    void unpop(std::size_t queue, detail::frame_node* node, bool in_turn = false) noexcept
     {
-        turn_ = static_cast<std::uint8_t>(turn_ - (queue > staged));
+        turn_ = static_cast<std::uint8_t>(turn_ - (queue > staged && !in_turn));
         ++waiting_[queue];
         count_staged(queue, node->frame->wire_bytes());
         queues_[queue].push_front(node);
@@ -18988,7 +18989,7 @@ public:
             if (ec && !transport::would_block(ec)) {
                 for (std::size_t back = picks_.size(); back-- > 0;)
                     if (picks_[back].node != nullptr)
-                        box.unpop(picks_[back].queue, picks_[back].node);
+                        box.unpop(picks_[back].queue, picks_[back].node, picks_[back].bytes == 0);
                 return flushed::failed;
             }
             observer.count(metric::bytes_out, written);
@@ -19005,7 +19006,7 @@ public:
 private:
     static constexpr std::size_t scratch_bytes = 64 * 1024;
     static constexpr std::size_t copy_below_bytes = 4 * 1024;
-    static constexpr std::size_t max_joined_bytes = 16 * 1024;  ///< a frame of the high lane waits for no more of it
+    static constexpr std::size_t max_joined_bytes = 4 * 1024;  ///< nothing overtakes a frame that has begun
     static constexpr std::size_t max_write_bytes = 1024 * 1024;
 
     /// What one node gave to this write. A node without bytes of its own is part of the joined frame before it.
@@ -19083,14 +19084,13 @@ private:
     {
         std::size_t payload = 0;
         std::size_t count = 0;
-        auto const left = scratch_bytes - scratch_.size();
-        auto const room = left < max_joined_bytes ? left : max_joined_bytes;
+        auto const room = scratch_bytes - scratch_.size();
         auto const op = box.front(queue)->frame->op();
         bool const staged = box.front(queue)->joins;
         for (auto const* n = box.front(queue);
              n != nullptr && n->frame->joinable() && n->joins == staged && n->frame->op() == op; n = n->next) {
             auto const more = n->frame->payload().size() + (count != 0 ? separator_.size() : 0);
-            if (payload + more + max_header_bytes > room)
+            if (payload + more + max_header_bytes > room || (count != 0 && payload + more > max_joined_bytes))
                 break;
             payload += more;
             ++count;
@@ -19107,7 +19107,7 @@ private:
             std::memcpy(at, event.data(), event.size());
             at += event.size();
             auto const counted = box.front(queue)->frame->wire_bytes();
-            picks_.push_back({box.pop(queue), queue, i == 0 ? bytes : 0, counted, i == 0 ? start : nullptr});
+            picks_.push_back({box.pop(queue, i != 0), queue, i == 0 ? bytes : 0, counted, i == 0 ? start : nullptr});
         }
         add_scratch_run(bytes);
         return bytes;
@@ -19125,7 +19125,7 @@ private:
             i = split(box, i, written, pool);
         for (std::size_t back = picks_.size(); back-- > i;)
             if (picks_[back].node != nullptr)
-                box.unpop(picks_[back].queue, picks_[back].node);
+                box.unpop(picks_[back].queue, picks_[back].node, picks_[back].bytes == 0);
     }
     void finish(outbox& box, pick const& p, detail::node_pool& pool)
     {
@@ -19430,6 +19430,8 @@ public:
         auto const cap = shard_.options().max_outbox_bytes;
         return cap < 256 * 1024 ? cap / 4 + 1 : 64 * 1024;
     }
+    /// Likewise to a transport that was full a moment ago. What is told to a disk first is told in larger parts.
+    static constexpr std::size_t little_bytes = Shard::durable ? 64 * 1024 : 4 * 1024;
 
     staging(Shard& shard, packing<Shard>& packs, node_pool& nodes, lane_mask joined) noexcept
         : shard_(shard), packing_(packs), nodes_(nodes), joined_(joined)
@@ -19712,8 +19714,9 @@ public:
         direct_owner_ = nullptr;
     }
 
-    /// Writes what is due. While the transport is full, only its becoming writable leads here.
-    void flush(session_type& s)
+    /// Writes what is due. While the transport is full, only its becoming writable leads here: then little is given its
+    /// final place at once, since what comes later and is urgent goes behind that.
+    void flush(session_type& s, bool was_full = false)
     {
         if (direct_owner_ == &s && !direct_.empty())
             write_directly(s);
@@ -19721,9 +19724,12 @@ public:
             return;
         auto const before = s.box_.queued_bytes();
         bool const all_staged = staging_.needed(s);
+        auto const most = staging_.good_write_bytes();
+        auto bytes = was_full && staging_.little_bytes < most ? staging_.little_bytes : most;
         do {
             if (all_staged)
-                staging_.stage(s, s.held_ ? lane_mask{} : s.due_, staging_.good_write_bytes());
+                staging_.stage(s, s.held_ ? lane_mask{} : s.due_, bytes);
+            bytes = bytes < most / 2 ? 2 * bytes : most;
             if (!shard_.log().commit() && s.counts_events())
                 return wait_for_log(s);
             lane_mask const due = all_staged ? control_only : s.due_ | control_only;
@@ -20200,7 +20206,7 @@ public:
         s->blocked_ = false;
         if (ec)
             return ending_.kill(*s);
-        out_.flush(*s);
+        out_.flush(*s, true);
     }
     void want_turn()
     {
@@ -21164,7 +21170,8 @@ private:
     {
         if (e.readable())
             schedule_.complete(std::exchange(e.reading, {}), {});
-        if (e.unread < options.send_window_bytes || e.broken)
+        // As the kernel does: not for every byte that was read, or the pieces of a full window would become ever smaller.
+        if (e.unread <= options.send_window_bytes - options.send_window_bytes / 4 || e.broken)
             schedule_.complete(std::exchange(e.writing, {}), {});
     }
 
