@@ -111,21 +111,45 @@ BOOST_AUTO_TEST_CASE(caps_are_checked_and_counted_in_one_step)
     using pc::detail::directory;
     using enum directory::admission;
     directory d(2);
-    BOOST_TEST((d.admit("a", 0, 3, 2) == admitted));
-    BOOST_TEST((d.admit("a", 1, 3, 2) == admitted));
-    BOOST_TEST((d.admit("a", 0, 3, 2) == user_full));
-    BOOST_TEST((d.admit("", 0, 3, 2) == admitted));
-    BOOST_TEST((d.admit("b", 0, 3, 2) == server_full));
+    BOOST_TEST((d.admit("a", 3, 2) == admitted));
+    BOOST_TEST((d.admit("a", 3, 2) == admitted));
+    BOOST_TEST((d.admit("a", 3, 2) == user_full));
+    BOOST_TEST((d.admit("", 3, 2) == admitted));
+    BOOST_TEST((d.admit("b", 3, 2) == server_full));
     BOOST_TEST(d.connections() == 3u);
+    d.release("a");
+    BOOST_TEST((d.admit("b", 3, 2) == admitted));
+    for (int i = 0; i < 100; ++i)
+        BOOST_TEST((d.admit("b", 0, 0) == admitted));  // 0: no cap
+}
+
+BOOST_AUTO_TEST_CASE(a_user_is_on_the_shards_where_he_has_sessions)
+{
+    pc::detail::directory d(2);
+    BOOST_TEST(d.enter("a", 0).empty());
+    BOOST_TEST(d.enter("a", 1).empty());
+    BOOST_TEST(d.enter("a", 1).empty());
     BOOST_TEST(d.shards_of("a") == 3u);
-    d.release("a", 0);
+    d.leave("a", 0);
     BOOST_TEST(d.shards_of("a") == 2u);
-    BOOST_TEST((d.admit("b", 0, 3, 2) == admitted));
-    d.release("a", 1);
+    d.leave("a", 1);
+    BOOST_TEST(d.shards_of("a") == 2u);
+    d.leave("a", 1);
     BOOST_TEST(d.shards_of("a") == 0u);
     BOOST_TEST(d.shards_of("never") == 0u);
-    for (int i = 0; i < 100; ++i)
-        BOOST_TEST((d.admit("b", 1, 0, 0) == admitted));  // 0: no cap
+}
+
+BOOST_AUTO_TEST_CASE(a_session_is_found_by_its_name_by_its_own_user_only)
+{
+    pc::detail::directory d(1);
+    pc::handle const h{0, 5, 7};
+    d.name("s_1", "ada", h);
+    BOOST_TEST((d.find("s_1", "ada") == h));
+    BOOST_TEST(!d.find("s_1", "eve"));
+    BOOST_TEST(!d.find("s_1", ""));
+    BOOST_TEST(!d.find("s_2", "ada"));
+    d.forget("s_1");
+    BOOST_TEST(!d.find("s_1", "ada"));
 }
 
 BOOST_AUTO_TEST_CASE(threads_that_are_admitted_at_once_never_exceed_a_cap)
@@ -139,7 +163,7 @@ BOOST_AUTO_TEST_CASE(threads_that_are_admitted_at_once_never_exceed_a_cap)
             for (int i = 0; i < 5000; ++i) {
                 auto const u = random() % 3;
                 std::string const name = "user" + std::to_string(u);
-                if (d.admit(name, t, 5, 2) != pc::detail::directory::admission::admitted)
+                if (d.admit(name, 5, 2) != pc::detail::directory::admission::admitted)
                     continue;
                 ++admitted;
                 if (++all > 5 || ++of_a_user[u] > 2)
@@ -147,7 +171,7 @@ BOOST_AUTO_TEST_CASE(threads_that_are_admitted_at_once_never_exceed_a_cap)
                 std::this_thread::yield();
                 --of_a_user[u];
                 --all;
-                d.release(name, t);
+                d.release(name);
             }
         });
     for (auto& t : threads)
@@ -282,10 +306,10 @@ BOOST_AUTO_TEST_CASE(a_push_from_the_shards_own_thread_wakes_nobody)
 BOOST_AUTO_TEST_CASE(a_port_names_every_shard_by_a_bit)
 {
     pc::transport::world w{1};
-    BOOST_TEST(pc::detail::port<C>(1, w, {}).every_shard() == 1u);
-    BOOST_TEST(pc::detail::port<C>(3, w, {}).every_shard() == 7u);
-    BOOST_TEST(pc::detail::port<C>(64, w, {}).every_shard() == ~std::uint64_t{0});
-    pc::detail::port<C> p(2, w, {});
+    BOOST_TEST(pc::detail::port<C>(1, w, {}, {}, "epoch").every_shard() == 1u);
+    BOOST_TEST(pc::detail::port<C>(3, w, {}, {}, "epoch").every_shard() == 7u);
+    BOOST_TEST(pc::detail::port<C>(64, w, {}, {}, "epoch").every_shard() == ~std::uint64_t{0});
+    pc::detail::port<C> p(2, w, {}, {}, "epoch");
     BOOST_TEST(!p.is_open());
     BOOST_TEST((p.post(3, {}).status == outcome::gone));
 }
