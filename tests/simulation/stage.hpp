@@ -341,6 +341,8 @@ private:
             if (auto const missing = rules_.missing(l); !missing.empty())
                 throw violation(missing);
             rules_.settle(l);
+            if (probe const p = l.look(); p.counted && p.pending != 0)
+                l.broken(say(p.pending, " events are pending, though its client has acknowledged everything"));
             if (l.last_gone != 0)
                 l.broken(say("emission ", l.last_gone, " was told that nobody is there"));
         }
