@@ -200,7 +200,7 @@ struct ledger {
         for (std::uint32_t const n : numbers) {
             emission const& e = all[n];
             entry const& x = owed.at(n);
-            if (is_barrier(e.what) && x.count != 0)
+            if (is_barrier(e.what) && x.count != 0 && !e.kept)
                 runs.clear();
             behind& r = runs[{e.what, e.run}];
             if (x.count != 0) {

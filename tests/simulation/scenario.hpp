@@ -169,6 +169,7 @@ private:
         network.max_segment_bytes = d.one_of<std::size_t>({16384, 16384, 1400, 100, 7});
         // What is in flight at a time: so little that writes block often, so much that a backlog leaves within minutes.
         network.send_window_bytes = d.one_of<std::size_t>({262144, 65536, 16 * text_bytes + 4000, 4 * text_bytes + 300});
+        network.send_window_bytes = std::min(network.send_window_bytes, 1000 * network.max_segment_bytes);
         if (network.send_window_bytes < 16 * text_bytes + 4000)
             network.latency_max = std::min<std::chrono::nanoseconds>(network.latency_max, 20ms);
         network.partial_write_probability = d.one_of({0.0, 0.1, 0.6});

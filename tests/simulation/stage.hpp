@@ -312,17 +312,24 @@ private:
         for (auto& c : clients_)
             c.be_good();
     }
+    [[nodiscard]] bool quiet() const
+    {
+        for (auto const& c : clients_)
+            if (!c.settled() || !rules_.missing(*c.session()).empty())
+                return false;
+        return server_ != nullptr;
+    }
+    /// Until all have what they are owed, and for a while nothing else comes.
     void wait_for_quiet()
     {
         for (int rounds = 0; rounds < 600; ++rounds) {
             turn_until([] { return false; }, std::chrono::milliseconds(rounds < 40 ? 250 : 2000));
-            bool quiet = server_ != nullptr;
-            for (auto const& c : clients_)
-                quiet = quiet && c.settled() && rules_.missing(*c.session()).empty();
-            if (quiet)
-                break;
+            if (!quiet())
+                continue;
+            turn_until([] { return false; }, std::chrono::seconds(3));
+            if (quiet())
+                return;
         }
-        turn_until([] { return false; }, std::chrono::seconds(3));
     }
     void judge()
     {
@@ -334,6 +341,8 @@ private:
             if (auto const missing = rules_.missing(l); !missing.empty())
                 throw violation(missing);
             rules_.settle(l);
+            if (probe const p = l.look(); p.counted && p.pending != 0)
+                l.broken(say(p.pending, " events are pending, though its client has acknowledged everything"));
             if (l.last_gone != 0)
                 l.broken(say("emission ", l.last_gone, " was told that nobody is there"));
         }
