@@ -181,6 +181,8 @@ public:
     {
         drop_connection(pool);
         drop_waiting(pool);
+        queued_bytes_ = 0;  // what was taken and not counted out is gone too
+        events_ = 0;
     }
 
 private:
