@@ -7119,6 +7119,7 @@ public:
     void paid_gap() noexcept { owed_ = 0; }
 
     std::uint32_t next_entry = 1;  ///< how a durable log names what waits without a number
+    std::size_t replayed = 0;      ///< bytes that a resume has staged, and that are not written yet
     bool final = false;            ///< the session ends with its connection
 
 private:
@@ -7782,6 +7783,8 @@ public:
     {
         drop_connection(pool);
         drop_waiting(pool);
+        queued_bytes_ = 0;  // what was taken and not counted out is gone too
+        events_ = 0;
     }
 
 private:
@@ -19307,23 +19310,24 @@ public:
 
     pressure(Shard& shard, node_pool& nodes) noexcept : shard_(shard), nodes_(nodes) {}
 
-    /// Whether so much more may wait. What is in the log of a session that counts, and is staged to be sent again, is
-    /// bounded by the log's own cap.
+    /// Whether so much more may wait. What a resume has staged to be sent again is bounded by the log's own cap.
     [[nodiscard]] bool has_room(session_type const& s, std::size_t bytes, std::size_t events = 1) const noexcept
     {
         auto const& o = shard_.options();
         if (shard_.journal().backlog_bytes() > o.delivery.max_backlog_bytes)
             return false;  // what cannot be kept is not taken
-        auto const held = s.box_.queued_bytes();
-        if constexpr (C::delivery::resumes)
-            if (s.ledger_) {
-                // A barrier brings what waits before it into the log, also while nobody is connected.
-                auto const logged = s.has_connection() ? 0 : s.ledger_->log_bytes();
-                return held - s.box_.staged_bytes() + bytes <= o.max_outbox_bytes &&
-                       held + logged + bytes <= o.max_outbox_bytes + o.delivery.max_log_bytes &&
-                       s.box_.events() + events <= o.max_outbox_events;
+        std::size_t held = s.box_.queued_bytes();
+        std::size_t most = o.max_outbox_bytes;
+        if constexpr (C::delivery::resumes) {
+            if (auto* const l = s.ledger_.get(); l != nullptr && s.has_connection()) {
+                l->replayed = l->replayed < s.box_.staged_bytes() ? l->replayed : s.box_.staged_bytes();
+                held -= l->replayed;
+            } else if (l != nullptr) {  // a barrier may have brought waiting events into the log
+                held += l->log_bytes();
+                most += o.delivery.max_log_bytes;
             }
-        return held + bytes <= o.max_outbox_bytes && s.box_.events() + events <= o.max_outbox_events;
+        }
+        return held + bytes <= most && s.box_.events() + events <= o.max_outbox_events;
     }
     /// Drops what may go in favour of the event at hand. False if that is not enough.
     [[nodiscard]] bool make_room(session_type& s, std::size_t bytes, urgency const& u)
@@ -19687,6 +19691,7 @@ public:
         requires C::delivery::resumes
     {
         staging_.replay(s);
+        s.ledger_->replayed = s.box_.staged_bytes();
         s.due_ = all_lanes;
         mark_dirty(s);
     }

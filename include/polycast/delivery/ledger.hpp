@@ -188,6 +188,7 @@ public:
     void paid_gap() noexcept { owed_ = 0; }
 
     std::uint32_t next_entry = 1;  ///< how a durable log names what waits without a number
+    std::size_t replayed = 0;      ///< bytes that a resume has staged, and that are not written yet
     bool final = false;            ///< the session ends with its connection
 
 private:

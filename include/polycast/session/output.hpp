@@ -161,6 +161,7 @@ public:
         requires C::delivery::resumes
     {
         staging_.replay(s);
+        s.ledger_->replayed = s.box_.staged_bytes();
         s.due_ = all_lanes;
         mark_dirty(s);
     }
