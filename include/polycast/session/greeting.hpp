@@ -31,7 +31,11 @@ struct greeting {
     {
         bool const first = s.phase_ == phase::greeting;
         control::hello hello;
-        if constexpr (C::delivery::resumes) {
+        std::string name;
+        if constexpr (!C::delivery::resumes) {
+            name = "s_" + std::string(shard.epoch()) + "_" + std::to_string(s.handle_.value());  // opens nothing
+            hello.session = name;
+        } else {
             if (!first)
                 return static_cast<void>(shard.emit_to(
                     s, control::error_reply{"bad_message", "$open: only as the first message"}, envelope_head{.id_json = e.id}));
