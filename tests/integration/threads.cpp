@@ -128,7 +128,9 @@ BOOST_AUTO_TEST_CASE(every_emission_of_eight_threads_is_accounted_for_while_conn
     BOOST_TEST(refused == 0u);
     BOOST_TEST(on.server->count(metric::emissions_posted) == posted);
     BOOST_TEST(posted + gone >= static_cast<std::uint64_t>(threads * each));
-    BOOST_TEST(on.server->count(metric::dropped) == 0u);
+    // What was dropped waited for who left.
+    BOOST_TEST(on.server->count(metric::published) >=
+               on.server->count(metric::delivered) + on.server->count(metric::dropped));
 
     // Who stayed has everything: each emission to everybody, to its user, to its room; in each thread's order.
     std::uint64_t to_handles = 0;

@@ -25,15 +25,16 @@ public:
     void open(Shard& shard, handle h, window_serials& of, lane l)
     {
         serial_ += serial_ == ~std::uint32_t{0} ? 2 : 1;
-        of[static_cast<std::size_t>(l)] = serial_;
         later_.push_back({h, l, serial_, shard.loop().now() + Shard::window_delay});
-        if (later_.size() == 1 && first_ == next_.size())
+        of[static_cast<std::size_t>(l)] = serial_;  // now that it will close
+        if (!armed_)
             arm(shard);
     }
     /// The timer has ended.
     void close_due(Shard& shard)
     {
         auto const now = shard.loop().now();
+        armed_ = false;
         for (bring(); first_ != next_.size() && next_[first_].closes_at <= now; bring()) {
             window const w = next_[first_++];
             if (auto* const s = shard.find(w.of))
@@ -62,6 +63,7 @@ private:
     {
         bring();
         timer_.start(next_[first_].closes_at - shard.loop().now(), typename Shard::step{&shard, &Shard::close_windows});
+        armed_ = true;
     }
     /// When all of `next_` have closed, those that opened meanwhile are next.
     void bring() noexcept
@@ -79,6 +81,7 @@ private:
     std::vector<window> later_;
     std::size_t first_ = 0;  ///< of `next_`
     std::uint32_t serial_ = 0;
+    bool armed_ = false;
 };
 
 }  // namespace polycast::inline v0::detail
