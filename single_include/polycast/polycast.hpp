@@ -8462,15 +8462,16 @@ public:
     void open(Shard& shard, handle h, window_serials& of, lane l)
     {
         serial_ += serial_ == ~std::uint32_t{0} ? 2 : 1;
-        of[static_cast<std::size_t>(l)] = serial_;
         later_.push_back({h, l, serial_, shard.loop().now() + Shard::window_delay});
-        if (later_.size() == 1 && first_ == next_.size())
+        of[static_cast<std::size_t>(l)] = serial_;  // now that it will close
+        if (!armed_)
             arm(shard);
     }
     /// The timer has ended.
     void close_due(Shard& shard)
     {
         auto const now = shard.loop().now();
+        armed_ = false;
         for (bring(); first_ != next_.size() && next_[first_].closes_at <= now; bring()) {
             window const w = next_[first_++];
             if (auto* const s = shard.find(w.of))
@@ -8499,6 +8500,7 @@ private:
     {
         bring();
         timer_.start(next_[first_].closes_at - shard.loop().now(), typename Shard::step{&shard, &Shard::close_windows});
+        armed_ = true;
     }
     /// When all of `next_` have closed, those that opened meanwhile are next.
     void bring() noexcept
@@ -8516,6 +8518,7 @@ private:
     std::vector<window> later_;
     std::size_t first_ = 0;  ///< of `next_`
     std::uint32_t serial_ = 0;
+    bool armed_ = false;
 };
 
 }  // namespace polycast::inline v0::detail
@@ -19780,9 +19783,10 @@ public:
     }
     void mark_dirty(session_type& s)
     {
-        if (std::exchange(s.dirty_, true))
+        if (s.dirty_)
             return;
         dirty_.push_back(s.handle_);
+        s.dirty_ = true;  // now that it will be flushed
         shard_.want_turn();
     }
 
@@ -20219,8 +20223,10 @@ public:
     }
     void want_turn()
     {
-        if (!std::exchange(turn_wanted_, true))
-            loop_.post(step{this, &shard::run_turn});
+        if (turn_wanted_)
+            return;
+        loop_.post(step{this, &shard::run_turn});
+        turn_wanted_ = true;  // now that it comes, even if memory runs out
     }
     /// Fans out what was posted, `max_bytes` or more of it.
     void take_mail(std::size_t max_bytes = ~std::size_t{0}) { intake_.take(*this, max_bytes); }

@@ -246,9 +246,10 @@ public:
     }
     void mark_dirty(session_type& s)
     {
-        if (std::exchange(s.dirty_, true))
+        if (s.dirty_)
             return;
         dirty_.push_back(s.handle_);
+        s.dirty_ = true;  // now that it will be flushed
         shard_.want_turn();
     }
 

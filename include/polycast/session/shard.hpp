@@ -272,8 +272,10 @@ public:
     }
     void want_turn()
     {
-        if (!std::exchange(turn_wanted_, true))
-            loop_.post(step{this, &shard::run_turn});
+        if (turn_wanted_)
+            return;
+        loop_.post(step{this, &shard::run_turn});
+        turn_wanted_ = true;  // now that it comes, even if memory runs out
     }
     /// Fans out what was posted, `max_bytes` or more of it.
     void take_mail(std::size_t max_bytes = ~std::size_t{0}) { intake_.take(*this, max_bytes); }
