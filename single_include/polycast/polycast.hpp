@@ -55,6 +55,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <new>
 #include <optional>
 #include <pthread.h>
@@ -10982,6 +10984,12 @@ struct tcp {
             std::error_code ignored;
             socket_.non_blocking(true, ignored);
             socket_.set_option(protocol::no_delay(true), ignored);
+#if defined(TCP_NOTSENT_LOWAT)
+            // What the kernel holds is not overtaken by what is urgent. It keeps what is on its way, which is all that
+            // throughput needs; the megabytes that it would take besides wait in the outbox, where they have lanes.
+            int const most = max_unsent_bytes;
+            ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, sizeof most);
+#endif
         }
 
         [[nodiscard]] std::size_t read_some(std::span<char> into, std::error_code& ec)
@@ -11057,6 +11065,8 @@ struct tcp {
         }
 
     private:
+        static constexpr int max_unsent_bytes = 32 * 1024;
+
         template <class Handler>
         void wait(socket::wait_type what, Handler&& handler)
         {
@@ -19937,8 +19947,8 @@ private:
     }
     void wait_writable(session_type& s)
     {
-        s.blocked_ = true;
         s.stream_.wait_writable(typename Shard::ready{&shard_, s.handle_, true, s.connection_});
+        s.blocked_ = true;  // now that somebody will say when it is not
     }
     /// Behind everything that was queued goes the close frame, if one is owed.
     [[nodiscard]] bool closes(session_type& s)
@@ -20365,8 +20375,8 @@ public:
         if (!s.has_connection() || s.phase_ == phase::draining || s.phase_ == phase::moving || s.reading_ ||
             s.box_.queued_bytes() > options_.max_outbox_bytes / 2)
             return;
-        s.reading_ = true;
         s.stream_.wait_readable(ready{this, s.handle_, false, s.connection_});
+        s.reading_ = true;
     }
 
 private:

@@ -400,8 +400,8 @@ private:
     }
     void wait_writable(session_type& s)
     {
-        s.blocked_ = true;
         s.stream_.wait_writable(typename Shard::ready{&shard_, s.handle_, true, s.connection_});
+        s.blocked_ = true;  // now that somebody will say when it is not
     }
     /// Behind everything that was queued goes the close frame, if one is owed.
     [[nodiscard]] bool closes(session_type& s)

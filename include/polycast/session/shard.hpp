@@ -414,8 +414,8 @@ public:
         if (!s.has_connection() || s.phase_ == phase::draining || s.phase_ == phase::moving || s.reading_ ||
             s.box_.queued_bytes() > options_.max_outbox_bytes / 2)
             return;
-        s.reading_ = true;
         s.stream_.wait_readable(ready{this, s.handle_, false, s.connection_});
+        s.reading_ = true;
     }
 
 private:
