@@ -40,19 +40,28 @@ struct application {
         std::string name;
         if constexpr (requires { s.name(); })
             name = s.name();
-        ledger& l = around->rules.opened(name.empty() ? say("plain ", last_ticket_) : name, s.user());
+        bool restored = false;
+        if constexpr (requires { s.is_restored(); })
+            restored = s.is_restored();
+        ledger& l = restored ? around->rules.restored(name)
+                             : around->rules.opened(name.empty() ? say("plain ", last_ticket_) : name, s.user());
+        l.plain = name.empty();
         (*sessions)[s.handle().value()] = &l;
         if (around->world.schedule().now() == last_seen_at_)
             around->plain_sessions[last_ticket_] = &l;
         around->note("opened", l.id);
         l.look = [&s] { return look(s); };
         l.shut = [&s](pc::close_code code) { s.close(code); };
+        if (restored)
+            return;
         voice->say_one(kind::note, whole(l), [&](auto n) { around->rules.to_session(n, l); },
                        [&](auto const& e) { return s.emit(e); });
     }
     template <class Session>
     void away(Session& s, pc::close_info const&)
     {
+        if (around->deaf)
+            return;
         ledger& l = of(s, "away");
         around->note("away", l.id);
         ++around->rules.seen.away;
@@ -61,18 +70,24 @@ struct application {
     template <class Session>
     void resumed(Session& s)
     {
+        if (around->deaf)
+            return;
         around->note("resumed", of(s, "resumed").id);
         around->rules.resumed(of(s, "resumed"));
     }
     template <class Session, class Tally>
     void expired(Session& s, Tally const&)
     {
+        if (around->deaf)
+            return;
         around->note("expired", of(s, "expired").id);
         around->rules.expired(of(s, "expired"));
     }
     template <class Session>
     void closed(Session& s, pc::close_info const& info)
     {
+        if (around->deaf)
+            return;
         ledger& l = of(s, "closed");
         around->note("closed", l.id, static_cast<std::uint64_t>(info.code));
         around->rules.closed(l);
@@ -83,6 +98,8 @@ struct application {
     template <class Session, class Drop>
     void dropped(Session& s, Drop const& d)
     {
+        if (around->deaf)
+            return;
         around->note("dropped", of(s, "dropped").id, d.events);
         around->rules.dropped(of(s, "dropped"), d.from, d.to, d.events);
     }

@@ -58,6 +58,33 @@ public:
         for (auto& [name, r] : rooms_)
             r.members.erase(l.id);
     }
+    /// The server was killed, and its log was not: sessions without a name are gone, the others wait in the log.
+    void killed()
+    {
+        for (ledger* const l : std::vector<ledger*>(alive_)) {
+            l->look = nullptr;
+            l->shut = nullptr;
+            l->waits_in_log = !l->plain;
+            if (l->plain)
+                closed(*l);
+        }
+        offline_.clear();
+    }
+    ledger& restored(std::string const& name)
+    {
+        ledger* const l = find(name);
+        if (l == nullptr || !l->alive || !l->waits_in_log)
+            throw violation(say("the log has a session that is over: ", name));
+        l->waits_in_log = false;
+        ++seen.restored;
+        return *l;
+    }
+    void all_restored() const
+    {
+        for (ledger const* const l : alive_)
+            if (l->waits_in_log)
+                l->broken("the log has forgotten it");
+    }
     void expired(ledger& l)
     {
         if (++l.expired != 1 || !l.alive)

@@ -31,6 +31,7 @@ struct surroundings {
     model& rules;
     dice chance;
     std::uint16_t port = 0;
+    bool deaf = false;                        ///< what the server says now, a killed one would not have said
     bool calm = false;                        ///< the faults are over: come back soon, and stay
     std::uint32_t next_request = 1;
     std::size_t max_requests = 256;           ///< that the server remembers

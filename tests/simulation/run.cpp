@@ -14,6 +14,10 @@
 #include <polycast/delivery/at_most_once.hpp>
 #endif
 
+#if POLYCAST_WITH_SQLITE
+#include <polycast/delivery/sqlite_log.hpp>
+#endif
+
 #include <boost/test/unit_test.hpp>
 
 #include <cstdint>
@@ -35,6 +39,9 @@ using reliable = pc::delivery::at_most_once;
 #endif
 using open_house = pc::server<application, sim, reliable>;
 using private_rooms = pc::server<application, sim, reliable, pc::isolation::per_user<3>, pc::batching::window<10, 200>>;
+#if POLYCAST_WITH_SQLITE
+using kept_house = pc::server<application, sim, pc::delivery::at_least_once<pc::delivery::sqlite_log>>;
+#endif
 
 [[nodiscard]] std::uint64_t number(char const* name, std::uint64_t otherwise)
 {
@@ -68,6 +75,10 @@ std::string run_one(scenario const& plan, tallies& sum, bool record)
 std::string run_seed(std::uint64_t seed, tallies& sum, bool record = false)
 {
     scenario const plan(seed);
+#if POLYCAST_WITH_SQLITE
+    if (seed % 8 == 5)
+        return run_one<kept_house>(plan.with_log(), sum, record);
+#endif
     return seed % 2 == 0 ? run_one<open_house>(plan, sum, record) : run_one<private_rooms>(plan, sum, record);
 }
 

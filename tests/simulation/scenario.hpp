@@ -117,6 +117,18 @@ struct scenario {
         misfortunes(d, count);
     }
 
+    /// As a server with a durable log runs: alone, and killed now and then.
+    [[nodiscard]] scenario with_log() const
+    {
+        scenario p = *this;
+        p.shards = 1;
+        dice d(seed * 31 + 7);
+        for (auto more = d.from(0, 4); more != 0; --more)
+            p.faults.push_back({d.between(0ms, active), fault::restart, 0, d.from(0, 100)});
+        std::ranges::stable_sort(p.faults, {}, &timed_fault::at);
+        return p;
+    }
+
 private:
     void server_limits(dice& d)
     {

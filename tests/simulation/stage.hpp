@@ -4,6 +4,7 @@
 // more can come. Throws `violation`.
 
 #include "application.hpp"
+#include "log_files.hpp"
 
 #include <polycast/server.hpp>
 #include <polycast/transport/simulated.hpp>
@@ -81,6 +82,12 @@ public:
 
 private:
     static constexpr std::uint64_t max_steps = 1'500'000;
+    static constexpr bool durable = [] {
+        if constexpr (Server::composition::delivery::resumes)
+            return Server::composition::delivery::log::durable;
+        else
+            return false;
+    }();
     using isolation = typename Server::composition::isolation;
 
     [[nodiscard]] milliseconds now() const
@@ -105,21 +112,36 @@ private:
         pc::server_options options;
         set_limits(options, plan_);
         around_.port = options.port;
+        if constexpr (durable)
+            options.delivery.log_file = log_.path().string();
         server_ = std::make_unique<Server>(std::move(options), application(around_, voice_, sessions_), sim(world_));
         server_->start();
     }
+    /// Without a log all sessions end with the server. With one they go on as its files are now: of what the old server
+    /// says and writes while it is taken down, a process that was killed would have said and written nothing.
     void restart(milliseconds down)
     {
         if (!server_)
             return;
         around_.note("server dies");
+        if constexpr (durable)
+            log_.freeze();
+        around_.deaf = durable;
         server_.reset();
-        if (!rules_.alive().empty())
-            rules_.alive().front()->broken("open, and its server is gone");
-        rules_.restarted();
+        around_.deaf = false;
+        if constexpr (durable) {
+            log_.thaw();
+            sessions_.clear();
+            rules_.killed();
+        } else {
+            if (!rules_.alive().empty())
+                rules_.alive().front()->broken("open, and its server is gone");
+            rules_.restarted();
+        }
         at(down, [this] {
             around_.note("server starts");
             open_server();
+            rules_.all_restored();
         });
     }
     void close_server()
@@ -357,6 +379,7 @@ private:
     surroundings around_;
     speech voice_;
     std::map<std::uint64_t, ledger*> sessions_{};
+    log_files log_{};
     std::unique_ptr<Server> server_{};
     std::deque<reference_client> clients_{};
     std::uint64_t since_check_ = 0;

@@ -17,7 +17,7 @@ struct tallies {
                   fresh = 0, replayed = 0, gaps = 0, gap_events = 0, drops = 0, coalesced = 0, expired = 0, recovered = 0,
                   recovered_events = 0, not_recovered = 0, stale = 0, requests = 0, runs = 0, repeats = 0, answers = 0,
                   thefts_refused = 0, overclaims_refused = 0, bad_allocs = 0, slow_closes = 0, limit_closes = 0, checks = 0,
-                  lost_connections = 0, away = 0, offline = 0;
+                  lost_connections = 0, away = 0, offline = 0, restored = 0;
     std::array<std::uint64_t, fault_count> faults{};
 
     template <class F>
@@ -29,7 +29,7 @@ struct tallies {
             {"connections", &connections}, {"connections lost", &lost_connections}, {"sessions gone away", &away}, {"resumes", &resumes},
             {"new sessions on reconnect", &fresh}, {"events replayed twice", &replayed}, {"gaps", &gaps},
             {"events named by gaps", &gap_events}, {"drops reported", &drops}, {"events coalesced", &coalesced},
-            {"sessions expired", &expired}, {"events that waited offline", &offline}, {"joins recovered", &recovered}, {"events recovered", &recovered_events},
+            {"sessions expired", &expired}, {"sessions taken up from the log", &restored}, {"events that waited offline", &offline}, {"joins recovered", &recovered}, {"events recovered", &recovered_events},
             {"recoveries denied", &not_recovered}, {"events dropped by offset", &stale}, {"requests", &requests},
             {"requests run", &runs}, {"requests repeated", &repeats}, {"requests answered", &answers},
             {"thefts refused", &thefts_refused}, {"overclaims refused", &overclaims_refused},
