@@ -262,9 +262,9 @@ BOOST_AUTO_TEST_CASE(a_log_of_another_schema_is_refused)
 {
     folder f;
     static_cast<void>(recovered(f));
-    alter(f, "PRAGMA user_version = 2");
+    alter(f, "PRAGMA user_version = 3");
     check_refused(f, pc::log_error::wrong_schema);
-    alter(f, "PRAGMA user_version = 1");
+    alter(f, "PRAGMA user_version = 2");
     BOOST_TEST(!refused(f.options()).has_value());
 }
 

@@ -30,6 +30,7 @@ public:
     static void numbered(ledger const&, frame_node const&) noexcept {}
     static void removed(ledger const&, frame_node const&) noexcept {}
     static void skipped(ledger const&, std::uint64_t, std::uint64_t, loss) noexcept {}
+    static void owes(ledger const&) noexcept {}
     static void trimmed(ledger const&, std::uint64_t, bool) noexcept {}
     static void joined(ledger const&, std::string_view) noexcept {}
     static void left(ledger const&, std::string_view) noexcept {}
@@ -61,6 +62,7 @@ public:
     {
         journal_.skipped(l.id, from, to, to_string(why));
     }
+    void owes(ledger const& l) { journal_.owes(l.id, l.owed_gap()); }
     void trimmed(ledger const& l, std::uint64_t up_to, bool acknowledged) { journal_.trimmed(l.id, up_to, acknowledged); }
     void joined(ledger const& l, std::string_view room) { journal_.joined(l.id, room); }
     void left(ledger const& l, std::string_view room) { journal_.left(l.id, room); }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -51,6 +52,7 @@ public:
         bool opened = false;  ///< the file has nothing of it
         std::string name, user;
         std::uint64_t count = 0, acked = 0, trimmed = 0;
+        std::optional<std::uint64_t> owed;  ///< events that were dropped and have no number yet
         std::vector<entry> entries;        ///< new, by id
         std::size_t dead = 0;              ///< of these, removed
         std::vector<gap> gaps;             ///< new
@@ -125,6 +127,7 @@ public:
         else
             s.gaps.push_back({{from, to}, std::string(reason)});
     }
+    void owes(std::uint64_t session, std::uint64_t events) { sessions_[session].owed = events; }
     void trimmed(std::uint64_t session, std::uint64_t up_to, bool acknowledged)
     {
         session_changes& s = sessions_[session];

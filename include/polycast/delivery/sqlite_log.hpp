@@ -130,6 +130,8 @@ public:
     {
         batch_.skipped(session, from, to, reason);
     }
+    /// So many events were dropped and have no number yet; `skipped` gives them some.
+    void owes(std::uint64_t session, std::uint64_t events) { batch_.owes(session, events); }
     /// What has these numbers goes: it is acknowledged, or evicted.
     void trimmed(std::uint64_t session, std::uint64_t up_to_number, bool acknowledged)
     {

@@ -68,7 +68,7 @@ private:
 
     void read_sessions()
     {
-        sqlite_statement all(log_, "SELECT id, name, user, count, acked FROM session ORDER BY id");
+        sqlite_statement all(log_, "SELECT id, name, user, count, acked, owed FROM session ORDER BY id");
         all.read([&] {
             delivery::stored_session s;
             s.id = all.count(0);
@@ -76,6 +76,7 @@ private:
             s.user = all.text(2);
             s.count = all.count(3);
             s.acked = all.count(4);
+            s.owed = all.count(5);
             state_.last_id = std::max(state_.last_id, s.id);
             state_.sessions.push_back(std::move(s));
         });

@@ -18,7 +18,7 @@ inline constexpr std::uint64_t waiting_place = std::uint64_t{1} << 62;
 /// In the file's header, so that nothing else is mistaken for a log: "poly".
 inline constexpr std::int64_t log_application_id = 0x706F6C79;
 /// Another schema has another number, and is refused.
-inline constexpr std::int64_t log_schema_version = 1;
+inline constexpr std::int64_t log_schema_version = 2;
 
 // A frame's payload is stored once, whoever has it. `session.count` may lag behind the numbers in `entry`: it is brought
 // up to date when these go. An entry without frame is a gap. Texts are blobs, as they may hold anything.
@@ -26,7 +26,7 @@ inline constexpr char const* log_schema = R"(
 BEGIN;
 CREATE TABLE setting(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE session(id INTEGER PRIMARY KEY, name BLOB NOT NULL, user BLOB NOT NULL,
-    count INTEGER NOT NULL, acked INTEGER NOT NULL);
+    count INTEGER NOT NULL, acked INTEGER NOT NULL, owed INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE frame(id INTEGER PRIMARY KEY, op INTEGER NOT NULL, rsv1 INTEGER NOT NULL, form INTEGER NOT NULL,
     payload BLOB NOT NULL);
 CREATE TABLE entry(session INTEGER, place INTEGER, frame INTEGER, flags INTEGER, skipped INTEGER, reason BLOB,
@@ -38,7 +38,7 @@ CREATE TABLE room(name BLOB PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE history(room BLOB, place INTEGER, at_ms INTEGER NOT NULL, frame INTEGER NOT NULL,
     PRIMARY KEY(room, place)) WITHOUT ROWID;
 PRAGMA application_id = 0x706F6C79;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 COMMIT;
 )";
 

@@ -27,6 +27,7 @@ public:
           rollback_(log, "ROLLBACK"),
           open_(log, "INSERT OR REPLACE INTO session(id, name, user, count, acked) VALUES(?, ?, ?, ?, ?)"),
           count_(log, "UPDATE session SET count = max(count, ?), acked = max(acked, ?) WHERE id = ?"),
+          owe_(log, "UPDATE session SET owed = ? WHERE id = ?"),
           end_session_(log, "DELETE FROM session WHERE id = ?"),
           end_rooms_(log, "DELETE FROM member WHERE session = ?"),
           end_requests_(log, "DELETE FROM request WHERE session = ?"),
@@ -129,6 +130,8 @@ private:
             run(open_.with(id, s.name, s.user, s.count, s.acked));
         else if (s.trimmed > 0)
             run(count_.with(s.count, s.acked, id));
+        if (s.owed)
+            run(owe_.with(*s.owed, id));
         write_entries(id, s);
         for (auto const& [room, in_it] : s.rooms)
             run((in_it ? join_ : leave_).with(id, room));
@@ -201,7 +204,7 @@ private:
 
     static constexpr std::uint64_t max_place = ~std::uint64_t{0} >> 1;
 
-    sqlite_statement begin_, commit_, rollback_, open_, count_, end_session_, end_rooms_, end_requests_, insert_, skip_,
+    sqlite_statement begin_, commit_, rollback_, open_, count_, owe_, end_session_, end_rooms_, end_requests_, insert_, skip_,
         number_, erase_, join_, leave_, request_, limit_requests_, room_, remember_, forget_, forget_room_,
         floor_;
     sqlite_connection* log_;

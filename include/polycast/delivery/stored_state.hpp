@@ -37,6 +37,7 @@ struct stored_session {
     std::string name, user;
     std::uint64_t count = 0;  ///< numbers given
     std::uint64_t acked = 0;  ///< of these, the highest that the client has acknowledged
+    std::uint64_t owed = 0;   ///< events that were dropped before they had a number
     std::vector<std::string> rooms;
     std::vector<stored_entry> entries;     ///< the numbered ones by number, then those that wait, by id
     std::vector<stored_request> requests;  ///< the oldest first, each id once

@@ -174,6 +174,8 @@ public:
             if (e.number == 0) {
                 if (readable)
                     shard_.out().wait_in_lane(s, e.frame, {e.lane_, e.critical, false, true}, static_cast<std::uint32_t>(e.id));
+                else
+                    l.owe_gap(1, loss::restarted);
                 l.next_entry = static_cast<std::uint32_t>(e.id) + 1;
                 continue;
             }
@@ -184,6 +186,8 @@ public:
                 l.skip(e.skipped != 0 ? e.skipped : 1, e.skipped != 0 ? loss::evicted : loss::restarted, shard_.seconds());
         }
         l.restore_lost(stored.count);
+        if (stored.owed != 0)
+            l.owe_gap(stored.owed, loss::evicted);
         for (auto const& r : stored.requests)
             l.remember(r.id,
                        r.answer.empty() ? ledger::answer{{}, true}

@@ -113,8 +113,11 @@ private:
         if constexpr (C::delivery::resumes)
             if (s.ledger_) {
                 s.ledger_->owe_gap(1, loss::evicted);  // told before the next number is given
+                shard_.journal().owes(*s.ledger_);
                 if (s.has_connection())
                     shard_.out().mark_dirty(s);  // or now, if none is
+                else
+                    shard_.want_turn();
                 return;
             }
         shard_.tells().dropped(s, {0, 0, 1, loss::evicted});

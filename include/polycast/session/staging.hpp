@@ -133,6 +133,7 @@ private:
                 l.skip(d.events, d.why, shard_.seconds());
                 l.paid_gap();
                 shard_.journal().skipped(l, d.from, d.to, d.why);
+                shard_.journal().owes(l);
                 shard_.tells().dropped(s, d);
                 if (writes_to(s))
                     tell_gap(s, d.from, d.to, d.why);
