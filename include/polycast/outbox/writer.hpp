@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstddef>
+#include <new>
 #include <span>
 #include <string_view>
 #include <system_error>
@@ -39,7 +40,13 @@ public:
                                 Observer& observer, std::uint64_t& delivered)
     {
         for (;;) {
-            auto const total = gather(box, due, joins_ ? joined : lane_mask{});
+            std::size_t total = 0;
+            try {
+                total = gather(box, due, joins_ ? joined : lane_mask{});
+            } catch (...) {
+                put_back(box, 0);
+                throw;
+            }
             if (total == 0)
                 return flushed::drained;
             std::error_code ec;
@@ -48,17 +55,17 @@ public:
                                 : to.write_some(transport::gather_list(runs_.data(), run_count_), ec);
             observer.count(metric::writes, 1);
             if (ec && !transport::would_block(ec)) {
-                for (std::size_t back = picks_.size(); back-- > 0;)
-                    if (picks_[back].node != nullptr)
-                        box.unpop(picks_[back].queue, picks_[back].node, picks_[back].bytes == 0);
+                put_back(box, 0);
                 return flushed::failed;
             }
             observer.count(metric::bytes_out, written);
-            settle(box, written, pool);
+            bool const whole = settle(box, written, pool);
             if (auto const events = std::exchange(events_, 0); events != 0) {
                 observer.count(metric::delivered, events);
                 delivered += events;
             }
+            if (!whole)
+                return flushed::failed;
             if (written < total)
                 return flushed::blocked;
         }
@@ -135,7 +142,8 @@ private:
                 runs_[run_count_++] = wire;
             }
             total += wire.size();
-            picks_.push_back({box.pop(queue), queue, wire.size(), wire.size(), nullptr});
+            picks_.push_back({nullptr, queue, wire.size(), wire.size(), nullptr});
+            picks_.back().node = box.pop(queue);
         }
         return total;
     }
@@ -168,23 +176,36 @@ private:
             std::memcpy(at, event.data(), event.size());
             at += event.size();
             auto const counted = box.front(queue)->frame->wire_bytes();
-            picks_.push_back({box.pop(queue, i != 0), queue, i == 0 ? bytes : 0, counted, i == 0 ? start : nullptr});
+            picks_.push_back({nullptr, queue, i == 0 ? bytes : 0, counted, i == 0 ? start : nullptr});
+            picks_.back().node = box.pop(queue, i != 0);
         }
         add_scratch_run(bytes);
         return bytes;
     }
 
-    /// Takes `written` bytes off the front; what was not begun goes back to its queue.
-    void settle(outbox& box, std::size_t written, detail::node_pool& pool)
+    /// Takes `written` bytes off the front; what was not begun goes back to its queue. False if a frame was begun whose rest
+    /// could not be kept: the connection cannot go on.
+    [[nodiscard]] bool settle(outbox& box, std::size_t written, detail::node_pool& pool)
     {
         std::size_t i = 0;
         while (i < picks_.size() && written >= picks_[i].bytes && (written != 0 || picks_[i].bytes == 0)) {
             written -= picks_[i].bytes;
             finish(box, picks_[i++], pool);
         }
-        if (i < picks_.size() && written != 0)
-            i = split(box, i, written, pool);
-        for (std::size_t back = picks_.size(); back-- > i;)
+        bool whole = true;
+        if (i < picks_.size() && written != 0) {
+            try {
+                i = split(box, i, written, pool);
+            } catch (std::bad_alloc const&) {
+                whole = false;
+            }
+        }
+        put_back(box, i);
+        return whole;
+    }
+    void put_back(outbox& box, std::size_t first) noexcept
+    {
+        for (std::size_t back = picks_.size(); back-- > first;)
             if (picks_[back].node != nullptr)
                 box.unpop(picks_[back].queue, picks_[back].node, picks_[back].bytes == 0);
     }

@@ -5,6 +5,7 @@
 #include <polycast/session/port.hpp>
 
 #include <cstddef>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -24,18 +25,9 @@ public:
     {
         if (std::exchange(taking_, true))
             return;
-        for (std::size_t bytes = 0; bytes < max_bytes && waiting(shard); ++at_) {
-            if (at_ == taken_.size()) {
-                taken_.clear();
-                at_ = 0;
-                box(shard).take(taken_);
-            }
-            posted<C> const& p = taken_[at_];
-            bytes += p.bytes();
-            shard.observe().count(metric::emissions_taken, 1);
-            shard.log().sends(p);
-            if (fan_out_local(shard, p).receivers == 0)
-                shard.observe().count(metric::gone, 1);
+        try {
+            fan_out_waiting(shard, max_bytes);
+        } catch (std::bad_alloc const&) {  // no receiver has the one at hand yet: again in another turn
         }
         if (at_ == taken_.size()) {
             taken_.clear();
@@ -47,6 +39,22 @@ public:
     }
 
 private:
+    void fan_out_waiting(Shard& shard, std::size_t max_bytes)
+    {
+        for (std::size_t bytes = 0; bytes < max_bytes && waiting(shard); ++at_) {
+            if (at_ == taken_.size()) {
+                taken_.clear();
+                at_ = 0;
+                box(shard).take(taken_);
+            }
+            posted<C> const& p = taken_[at_];
+            shard.log().sends(p);
+            bytes += p.bytes();
+            shard.observe().count(metric::emissions_taken, 1);
+            if (fan_out_local(shard, p).receivers == 0)
+                shard.observe().count(metric::gone, 1);
+        }
+    }
     [[nodiscard]] static mailbox<C>& box(Shard& shard) noexcept { return shard.shared().mailboxes[shard.index()]; }
 
     std::vector<posted<C>> taken_;

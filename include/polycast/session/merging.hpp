@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -106,8 +107,9 @@ public:
         ++s.counts_.coalesced;
         shard_.observe().count(metric::coalesced, 1);
     }
-    void queued(session_type& s, frame_node* node, std::size_t queue, urgency const& u)
-    {
+    /// Without memory for it, it stands alone.
+    void queued(session_type& s, frame_node* node, std::size_t queue, urgency const& u) noexcept
+    try {
         if (u.room != 0 && s.mergeable_)
             s.mergeable_->forget_room(u.room);
         if (!node->frame->coalesces() || u.alone)
@@ -116,6 +118,7 @@ public:
             s.mergeable_ = std::make_unique<mergeable>();
         s.mergeable_->add({subject_hash(*node->frame), node, static_cast<std::uint8_t>(queue),
                            how_coalesces(*node->frame) == coalesce::append ? u.room : 0});
+    } catch (std::bad_alloc const&) {
     }
     /// It left its lane.
     static void left(session_type& s, frame_node const& node) noexcept

@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -78,36 +79,17 @@ public:
     {
         return emit_payload(s, {plain.payload(), plain.op(), true}, urgency_of<control::ok>);
     }
-    /// Queues a frame in a lane; the batching policy says when it is written.
+    /// Queues a frame in a lane; the batching policy says when it is written. What there is no memory for is refused, as
+    /// it is at a cap.
     outcome enqueue(session_type& s, frame_ref const& emitted, urgency const& u)
     {
         if (!s.takes_events())
             return outcome::gone;
-        auto const queue = outbox::queue_of(u.lane);
-        auto plan = merging_.merge(s, emitted, queue, u);
-        auto const bytes = emitted->wire_bytes();
-        if (!pressure_.has_room(s, plan.more_bytes(), plan.more_events())) {
-            if (!make_room(s, bytes, u))
-                return s.takes_events() ? pressure_.refuse(s, u) : outcome::gone;
-            plan = {emitted};  // the older one may have left meanwhile
+        try {
+            return queue(s, emitted, u);
+        } catch (std::bad_alloc const&) {
+            return pressure_.refuse(s, u);
         }
-        if (u.barrier)  // all that was emitted before it, whatever the lane
-            staging_.stage(s, all_lanes, ~std::size_t{0});
-        bool const first = s.box_.waiting(u.lane) == 0;
-        if (plan.taken != nullptr)
-            merging_.taken(s, plan.taken, queue);
-        auto* const node = s.box_.push(nodes_, queue, plan.frame, u.event ? 1 : 0);
-        node->critical = u.critical;
-        merging_.queued(s, node, queue, u);
-        count(s, bytes, u.event);
-        shard_.log().accepted(s, *node, u);
-        if (u.barrier) {
-            staging_.stage(s, all_lanes, ~std::size_t{0});
-            if (s.has_connection())
-                mark_dirty(s);
-            return outcome::queued;
-        }
-        return s.has_connection() ? schedule(s, u.lane, first) : outcome::queued;
     }
     /// Whether so much more can be queued at once.
     [[nodiscard]] bool has_room(session_type const& s, std::size_t bytes, std::size_t events) const noexcept
@@ -160,9 +142,13 @@ public:
     void resume(session_type& s)
         requires C::delivery::resumes
     {
-        staging_.replay(s);
-        s.ledger_->replayed = s.box_.staged_bytes();
         s.due_ = all_lanes;
+        try {
+            staging_.replay(s);
+        } catch (std::bad_alloc const&) {
+            return shard_.ends().kill(s);  // it comes again
+        }
+        s.ledger_->replayed = s.box_.staged_bytes();
         mark_dirty(s);
     }
     void tell_gap(session_type& s, std::uint64_t from, std::uint64_t to, loss why) { staging_.tell_gap(s, from, to, why); }
@@ -180,6 +166,14 @@ public:
     void begin_direct(session_type& s) noexcept { direct_owner_ = &s; }
     /// The first bytes of a session, before it has frames.
     void direct_bytes(std::string_view wire) { direct_.append(wire); }
+    /// What it was sent in this turn is not whole.
+    void forget_direct(session_type const& s) noexcept
+    {
+        if (direct_owner_ != &s)
+            return;
+        direct_owner_ = nullptr;
+        direct_.clear();
+    }
     void end_direct(session_type& s)
     {
         if (direct_owner_ != &s)
@@ -189,38 +183,22 @@ public:
         direct_owner_ = nullptr;
     }
 
-    /// Writes what is due. While the transport is full, only its becoming writable leads here: then little is given its
-    /// final place at once, since what comes later and is urgent goes behind that.
+    /// Writes what is due. Where memory runs out, the session loses its connection, and no event: which of them the peer
+    /// has is not known to the end, and a client that counts finds out when it comes again.
     void flush(session_type& s, bool was_full = false)
     {
-        if (direct_owner_ == &s && !direct_.empty())
-            write_directly(s);
-        if (s.blocked_ || !s.has_connection())
-            return;
-        auto const before = s.box_.queued_bytes();
-        bool const all_staged = staging_.needed(s);
-        auto const most = staging_.good_write_bytes();
-        auto bytes = was_full && staging_.little_bytes < most ? staging_.little_bytes : most;
-        do {
-            if (all_staged)
-                staging_.stage(s, s.held_ ? lane_mask{} : s.due_, bytes);
-            bytes = bytes < most / 2 ? 2 * bytes : most;
-            if (!shard_.log().commit() && s.counts_events())
-                return wait_for_log(s);
-            lane_mask const due = all_staged ? control_only : s.due_ | control_only;
-            switch (writer_.flush(s.box_, s.stream_, due, joined_lanes, nodes_, shard_.observe(), s.counts_.delivered)) {
-            case flushed::failed: return shard_.ends().kill(s);
-            case flushed::blocked:
-                if (s.box_.queued_bytes() < before)
-                    shard_.progress(s);
-                pressure_.relieved(s);
-                return wait_writable(s);
-            case flushed::drained: break;
-            }
-        } while ((all_staged && !s.held_ && s.box_.next(s.due_) != outbox::queue_count) || closes(s));
-        s.due_ = 0;
-        pressure_.relieved(s);
-        shard_.drained(s);
+        try {
+            write_out(s, was_full);
+        } catch (std::bad_alloc const&) {
+            shard_.ends().kill(s);
+        }
+    }
+    /// There are so many sessions: none is forgotten for want of memory when it has something to be written.
+    void expect(std::size_t sessions)
+    {
+        for (auto* const list : {&dirty_, &flushing_, &unlogged_})
+            if (list->capacity() < 2 * sessions)  // those of a turn, and those that took the places of its dead
+                list->reserve(4 * sessions);
     }
     void flush_dirty()
     {
@@ -229,7 +207,7 @@ public:
             for (handle const h : flushing_)
                 if (session_type* const s = shard_.find(h); s != nullptr && s->has_connection() && !s->blocked_ &&
                                                             !s->held_ && staging_.needed(*s))
-                    staging_.stage(*s, s->due_, staging_.good_write_bytes());
+                    stage_or_end(*s, s->due_, staging_.good_write_bytes());
         for (handle const h : flushing_)
             if (session_type* const s = shard_.find(h)) {
                 s->dirty_ = false;
@@ -244,12 +222,11 @@ public:
             if (session_type* const s = shard_.find(h))
                 mark_dirty(*s);
     }
-    void mark_dirty(session_type& s)
+    void mark_dirty(session_type& s) noexcept
     {
-        if (s.dirty_)
+        if (std::exchange(s.dirty_, true))
             return;
-        dirty_.push_back(s.handle_);
-        s.dirty_ = true;  // now that it will be flushed
+        dirty_.push_back(s.handle_);  // `expect` has made room
         shard_.want_turn();
     }
 
@@ -286,12 +263,94 @@ private:
         return m;
     }();
 
+    /// While the transport is full, only its becoming writable leads here: then little is given its final place at once,
+    /// since what comes later and is urgent goes behind that.
+    void write_out(session_type& s, bool was_full)
+    {
+        if (direct_owner_ == &s && !direct_.empty())
+            write_directly(s);
+        if (s.blocked_ || !s.has_connection())
+            return;
+        auto const before = s.box_.queued_bytes();
+        bool const all_staged = staging_.needed(s);
+        auto const most = staging_.good_write_bytes();
+        auto bytes = was_full && staging_.little_bytes < most ? staging_.little_bytes : most;
+        do {
+            if (all_staged)
+                staging_.stage(s, s.held_ ? lane_mask{} : s.due_, bytes);
+            bytes = bytes < most / 2 ? 2 * bytes : most;
+            if (!shard_.log().commit() && s.counts_events())
+                return wait_for_log(s);
+            lane_mask const due = all_staged ? control_only : s.due_ | control_only;
+            switch (writer_.flush(s.box_, s.stream_, due, joined_lanes, nodes_, shard_.observe(), s.counts_.delivered)) {
+            case flushed::failed: return shard_.ends().kill(s);
+            case flushed::blocked:
+                if (s.box_.queued_bytes() < before)
+                    shard_.progress(s);
+                pressure_.relieved(s);
+                return wait_writable(s);
+            case flushed::drained: break;
+            }
+        } while ((all_staged && !s.held_ && s.box_.next(s.due_) != outbox::queue_count) || closes(s));
+        s.due_ = 0;
+        pressure_.relieved(s);
+        shard_.drained(s);
+    }
     [[nodiscard]] bool writes_directly(session_type const& s, urgency const& u) const noexcept
     {
         if constexpr (Shard::durable)
             return false;
         return direct_owner_ == &s && s.box_.empty() && !s.blocked_ && C::batching::when(u.lane) != flush_time::window &&
                !(u.event && s.counts_events());
+    }
+    outcome queue(session_type& s, frame_ref const& emitted, urgency const& u)
+    {
+        auto const queue = outbox::queue_of(u.lane);
+        auto plan = merging_.merge(s, emitted, queue, u);
+        auto const bytes = emitted->wire_bytes();
+        if (!pressure_.has_room(s, plan.more_bytes(), plan.more_events())) {
+            if (!make_room(s, bytes, u))
+                return s.takes_events() ? pressure_.refuse(s, u) : outcome::gone;
+            plan = {emitted};  // the older one may have left meanwhile
+        }
+        if (u.barrier)  // all that was emitted before it, whatever the lane
+            stage_all(s);
+        bool const first = s.box_.waiting(u.lane) == 0;
+        auto* const node = s.box_.push(nodes_, queue, plan.frame, u.event ? 1 : 0);
+        node->critical = u.critical;
+        try {
+            shard_.log().accepted(s, *node, u);
+        } catch (...) {
+            s.box_.remove(queue, node);
+            nodes_.give_back(node);
+            throw;
+        }
+        // Now it is the session's, and nothing below fails.
+        if (plan.taken != nullptr)
+            merging_.taken(s, plan.taken, queue);
+        merging_.queued(s, node, queue, u);
+        count(s, bytes, u.event);
+        if (u.barrier) {
+            stage_all(s);
+            if (s.has_connection())
+                mark_dirty(s);
+            return outcome::queued;
+        }
+        return s.has_connection() ? schedule(s, u.lane, first) : outcome::queued;
+    }
+    void stage_all(session_type& s)
+    {
+        stage_or_end(s, all_lanes, ~std::size_t{0});
+        if (!s.has_connection())  // as it is now, or was before: numbers need little memory
+            staging_.stage(s, all_lanes, ~std::size_t{0});
+    }
+    void stage_or_end(session_type& s, lane_mask lanes, std::size_t most_bytes)
+    {
+        try {
+            staging_.stage(s, lanes, most_bytes);
+        } catch (std::bad_alloc const&) {
+            shard_.ends().kill(s);
+        }
     }
     outcome emit_payload(session_type& s, outgoing message, urgency const& u)
     {
@@ -334,7 +393,12 @@ private:
                 s.due_ |= mask_of(l);
                 mark_dirty(s);
             } else if (first || !windows_.is_open(s.windows_, l)) {
-                windows_.open(shard_, s.handle_, s.windows_, l);
+                try {
+                    windows_.open(shard_, s.handle_, s.windows_, l);
+                } catch (std::bad_alloc const&) {  // then it does not wait
+                    s.due_ |= mask_of(l);
+                    mark_dirty(s);
+                }
             }
             break;
         }
@@ -375,10 +439,15 @@ private:
         shard_.observe().count(metric::bytes_out, written);
         if (written < runs[0].size() + runs[1].size()) {
             auto const of_head = written < runs[0].size() ? written : runs[0].size();
-            auto rest = shared_frame::verbatim(runs[0].subspan(of_head), runs[1].subspan(written - of_head));
-            s.box_.count_in(rest->wire_bytes());
-            s.box_.set_partial(std::move(rest), 0);
-            wait_writable(s);
+            try {
+                auto rest = shared_frame::verbatim(runs[0].subspan(of_head), runs[1].subspan(written - of_head));
+                s.box_.count_in(rest->wire_bytes());
+                s.box_.set_partial(std::move(rest), 0);
+                wait_writable(s);
+            } catch (std::bad_alloc const&) {  // a frame was begun and cannot be ended
+                direct_.clear();
+                return shard_.ends().kill(s);
+            }
         }
         direct_.clear();
     }

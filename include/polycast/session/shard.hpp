@@ -3,6 +3,7 @@
 #include <polycast/detail/byte_buffer.hpp>
 #include <polycast/detail/slot_map.hpp>
 #include <polycast/event/control.hpp>
+#include <polycast/session/accepting.hpp>
 #include <polycast/session/ending.hpp>
 #include <polycast/session/fan_out.hpp>
 #include <polycast/session/hooks.hpp>
@@ -23,6 +24,7 @@
 #include <cstddef>
 #include <deque>
 #include <memory>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -59,25 +61,17 @@ public:
 
     // --- for the server --------------------------------------------------------------------------------------------
 
-    [[nodiscard]] std::uint16_t listening_port() const { return acceptor_.port(); }
+    [[nodiscard]] std::uint16_t listening_port() const { return accepting_.port(); }
 
     void listen(std::uint16_t port, std::error_code& ec)
     {
-        bool const shares = options_.shards > 1;
-        if (shares && index_ == 0) {
-            // A port that is shared can be shared with a stranger: see first whether it is free.
-            acceptor_.listen({options_.address, port}, {}, ec);
-            acceptor_.close();
-            if (ec)
-                return;
-        }
-        acceptor_.listen({options_.address, port}, {.share_port = shares}, ec);
+        accepting_.listen(port, ec);
         if (ec)
             return;
         swept_at_ = now_ = began_at_ = loop_.now();
         port_->mailboxes[index_].open(notifier_, options_.max_mailbox_emissions, options_.max_mailbox_bytes);
         notifier_.wait(step{this, &shard::mail_came});
-        accept();
+        accepting_.accept();
         tick_.start(options_.tick, step{this, &shard::tick});
     }
     /// Before it listens: a session of an earlier process.
@@ -97,8 +91,8 @@ public:
         if (std::exchange(draining_, true))
             return;
         take_mail();  // what was emitted before the stop is sent before the goodbye
-        acceptor_.close();
-        pause_.start(options_.drain_timeout, step{this, &shard::pause_over});
+        accepting_.close();
+        deadline_.start(options_.drain_timeout, step{this, &shard::out_of_time});
         sessions_.for_each([this](session_type& s, auto) {
             if (s.phase_ == phase::open || s.phase_ == phase::greeting) {
                 s.due_ = all_lanes;
@@ -239,8 +233,18 @@ public:
             port_->users.leave(s.user_, index_);
         port_->profiles.lower(s.profile_);
     }
+    [[nodiscard]] std::size_t unopened() const noexcept { return sessions_.size() - open_; }
+    /// A connection has been accepted. Throws `std::bad_alloc`: then it is closed.
+    void admit(typename transport_type::stream&& connected)
+    {
+        session_type& s = emplace(std::move(connected));
+        s.opened_at_ = s.active_at_ = now_;
+        enter(s, phase::handshake, options_.handshake_timeout);
+        or_ends(s, [&] { read_on(s); });
+    }
     session_type& emplace(typename transport_type::stream&& connection)
     {
+        out_.expect(sessions_.size() + 1);
         return sessions_.emplace(*this, std::move(connection));
     }
 
@@ -270,12 +274,17 @@ public:
             return ending_.kill(*s);
         out_.flush(*s, true);
     }
-    void want_turn()
+    /// Without the memory to ask for one, the tick does.
+    void want_turn() noexcept
     {
+        turn_owed_ = true;
         if (turn_wanted_)
             return;
-        loop_.post(step{this, &shard::run_turn});
-        turn_wanted_ = true;  // now that it comes, even if memory runs out
+        try {
+            loop_.post(step{this, &shard::run_turn});
+            turn_wanted_ = true;
+        } catch (std::bad_alloc const&) {
+        }
     }
     /// Fans out what was posted, `max_bytes` or more of it.
     void take_mail(std::size_t max_bytes = ~std::size_t{0}) { intake_.take(*this, max_bytes); }
@@ -330,25 +339,16 @@ public:
 private:
     static constexpr std::size_t mail_a_turn_bytes = 256 * 1024;
 
-    void accept()
+    /// A session for which there is no memory loses its connection.
+    template <class F>
+    void or_ends(session_type& s, F f)
     {
-        acceptor_.accept([this](std::error_code ec, typename transport_type::stream connected) {
-            turn_scope const scope(*this);
-            if (draining_ || ec == std::errc::operation_canceled)
-                return;
-            if (ec) {
-                // Most likely out of descriptors: those of closing sessions come back.
-                pause_.start(std::chrono::milliseconds(100), step{this, &shard::pause_over});
-                return;
-            }
-            if (sessions_.size() - open_ >= options_.max_unopened)
-                return accept();  // `connected` is closed: too many have not opened, or not ended, already
-            session_type& s = sessions_.emplace(*this, std::move(connected));
-            s.opened_at_ = s.active_at_ = now_;
-            enter(s, phase::handshake, options_.handshake_timeout);
-            read_on(s);
-            accept();
-        });
+        try {
+            f();
+        } catch (std::bad_alloc const&) {
+            out_.forget_direct(s);
+            ending_.kill(s);
+        }
     }
     void readable(handle h, std::uint8_t connection, std::error_code ec)
     {
@@ -357,26 +357,30 @@ private:
             return;
         turn_scope const scope(*this);
         s->reading_ = false;
+        or_ends(*s, [&] { read_now(*s, ec); });
+    }
+    void read_now(session_type& s, std::error_code ec)
+    {
         // A peer may shut its end and still wait for what is queued: its end is looked at when that has left.
-        if (s->phase_ == phase::draining)
+        if (s.phase_ == phase::draining)
             return;
         std::size_t count = 0;
         if (!ec)
-            count = s->stream_.read_some({read_buffer_.data(), options_.read_buffer_bytes}, ec);
+            count = s.stream_.read_some({read_buffer_.data(), options_.read_buffer_bytes}, ec);
         if (ec && !transport::would_block(ec))
-            return ending_.kill(*s);
+            return ending_.kill(s);
         if (!ec) {
-            s->active_at_ = now_;
-            s->record_.bytes_in += count;
+            s.active_at_ = now_;
+            s.record_.bytes_in += count;
             observer_.count(metric::bytes_in, count);
-            out_.begin_direct(*s);
-            receive(*s, {read_buffer_.data(), count});
-            out_.end_direct(*s);
+            out_.begin_direct(s);
+            receive(s, {read_buffer_.data(), count});
+            out_.end_direct(s);
             if constexpr (C::delivery::resumes)
-                if (s->phase_ == phase::moving)
-                    return depart(*s, {read_buffer_.data() + count - s->assembler_.rest_bytes(), s->assembler_.rest_bytes()});
+                if (s.phase_ == phase::moving)
+                    return depart(s, {read_buffer_.data() + count - s.assembler_.rest_bytes(), s.assembler_.rest_bytes()});
         }
-        read_on(*s);
+        read_on(s);
     }
     /// The connection of `s` resumes another session. `rest`: what was read and not looked at.
     void depart(session_type& s, std::string_view rest)
@@ -423,7 +427,7 @@ private:
     void run_turn()
     {
         turn_scope const scope(*this);
-        turn_wanted_ = false;
+        turn_wanted_ = turn_owed_ = false;
         out_.flush_dirty();
         keeping_.end_turn();
         notices_.tell();
@@ -448,22 +452,24 @@ private:
         bool const sweep = now_ - swept_at_ >= options_.stale_sweep;
         if (sweep)
             swept_at_ = now_;
-        sessions_.for_each([&](session_type& s, auto) { keepalive<shard>::look(*this, s, sweep); });
+        sessions_.for_each([&](session_type& s, auto) { or_ends(s, [&] { keepalive<shard>::look(*this, s, sweep); }); });
+        if (turn_owed_)
+            want_turn();
         if constexpr (durable)
             out_.retry_log();
         tick_.start(options_.tick, step{this, &shard::tick});
     }
-    void pause_over() { draining_ ? loop_.stop() : accept(); }
+    void out_of_time() { loop_.stop(); }
 
     std::uint32_t const index_;
     server_options const& options_;
     App& app_;
     std::shared_ptr<port_type> port_;
     loop_type loop_;
-    typename transport_type::acceptor acceptor_{loop_};
+    accepting<shard> accepting_{*this};
     typename transport_type::notifier notifier_{loop_};
     typename transport_type::timer tick_{loop_};
-    typename transport_type::timer pause_{loop_};  ///< before accepting again; then the drain's deadline
+    typename transport_type::timer deadline_{loop_};  ///< of the drain
 
     slot_map<session_type> sessions_;
     group_registry<session_type> rooms_;
@@ -483,6 +489,7 @@ private:
     time_point now_{};
     time_point began_at_{};
     time_point swept_at_{};
+    bool turn_owed_ = false;
     bool turn_wanted_ = false;
     bool draining_ = false;
 };

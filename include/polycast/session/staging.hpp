@@ -64,7 +64,12 @@ public:
             auto const queue = s.box_.next(lanes & static_cast<lane_mask>(~control_only));
             if (queue == outbox::queue_count)
                 break;
+            // All that may fail is done before the event leaves its lane.
             reserve(s);
+            bool const writes = writes_to(s);
+            frame_ref fitted;  // none: it is written as it is
+            if (writes && !packing_.fits(s, *s.box_.front(queue)->frame))
+                fitted = packing_.fitted(s, s.box_.front(queue)->frame);
             frame_node* const node = s.box_.pop(queue);
             shard_.out().left_lane(s, *node);
             if (node->events != 0 && number(s, *node)) {  // the log has it now
@@ -72,14 +77,17 @@ public:
                 node->events = 0;
             }
             node->joins = (joined_ >> queue & 1) != 0;
-            if (writes_to(s) && packing_.fits(s, *node->frame)) {
-                s.box_.stage(node);
+            if (!writes) {
+                s.box_.count_out(node->frame->wire_bytes(), node->events);
+                nodes_.give_back(node);
                 continue;
             }
-            s.box_.count_out(node->frame->wire_bytes(), node->events);
-            if (writes_to(s))
-                put(s, node->frame, node->events, node->joins)->critical = node->critical;
-            nodes_.give_back(node);
+            if (fitted) {
+                s.box_.count_out(node->frame->wire_bytes());
+                s.box_.count_in(fitted->wire_bytes());
+                node->frame = std::move(fitted);
+            }
+            s.box_.stage(node);
         }
     }
     /// A new connection has resumed the session: what is in the log goes first.
@@ -129,6 +137,7 @@ private:
         if constexpr (C::delivery::resumes)
             if (s.ledger_ && s.ledger_->owed_gap() != 0) {
                 auto& l = *s.ledger_;
+                l.reserve();
                 drop const d{l.count() + 1, l.count() + l.owed_gap(), l.owed_gap(), l.owed_why()};
                 l.skip(d.events, d.why, shard_.seconds());
                 l.paid_gap();
