@@ -48,7 +48,7 @@ public:
     /// The peer broke a rule, or cannot be served: it is told with a close frame, and nothing else is sent.
     void fail(session_type& s, close_code code, std::string_view reason)
     {
-        shard_.out().end_direct(s);
+        shard_.out().direct().end(s);
         if (!s.has_connection() || s.phase_ == phase::draining || s.phase_ == phase::lingering)
             return;  // told already: what comes after does not give it more time
         ended(s, {code, std::string(reason), false});
@@ -62,7 +62,7 @@ public:
     /// The peer has sent its close frame; ours goes behind what is queued, unless it has gone already.
     void peer_closed(session_type& s, std::optional<close_code> code, std::string_view reason)
     {
-        shard_.out().end_direct(s);
+        shard_.out().direct().end(s);
         if (!s.has_connection())
             return;
         if (code == close_code::normal)

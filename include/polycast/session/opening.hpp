@@ -132,7 +132,7 @@ private:
         s.plain_ = token.empty();
         s.profile_ = form_of_token<typename C::serializer, typename C::compression>(token);
         std::string const extensions = s.profile_ == plain_profile ? agree_on_extension(shard, s, asked) : std::string();
-        shard.out().direct_bytes(switching_response(checked.accept, token, extensions));
+        shard.out().direct().append(switching_response(checked.accept, token, extensions));
         admit(shard, s, std::move(who.user));
     }
 

@@ -9,6 +9,7 @@
 #include <polycast/message/control.hpp>
 #include <polycast/outbox/encode.hpp>
 #include <polycast/outbox/writer.hpp>
+#include <polycast/session/direct_output.hpp>
 #include <polycast/session/merging.hpp>
 #include <polycast/session/packing.hpp>
 #include <polycast/session/pressure.hpp>
@@ -32,9 +33,8 @@ namespace polycast::inline v0::detail {
 
 /// The way out of a shard: event → bytes → outbox → transport, one write a session a turn.
 ///
-/// What a handler sends to the session whose bytes it is handling goes side by side into one buffer and leaves when
-/// those bytes are done, without passing through an outbox; not where events are counted, or must be on a disk before
-/// they leave. Everything else is queued in the receiver's outbox and written when the batching policy says.
+/// What a handler sends to the session whose bytes it is handling leaves past the outbox where it may (`direct_output`).
+/// Everything else is queued in the receiver's outbox and written when the batching policy says.
 template <class Shard>
 class output {
 public:
@@ -43,7 +43,8 @@ public:
 
     explicit output(Shard& shard)
         : shard_(shard), packing_(shard), staging_(shard, packing_, nodes_, joined_lanes), pressure_(shard, nodes_),
-          merging_(shard, nodes_), writer_(C::serializer::joins, C::serializer::separator), windows_(shard.loop())
+          merging_(shard, nodes_), writer_(C::serializer::joins, C::serializer::separator), windows_(shard.loop()),
+          direct_(shard, *this)
     {
     }
 
@@ -57,7 +58,7 @@ public:
             if (C::serializer::encode(text, head, event, &appended))
                 return outcome::refused;
             shard_.observe().count(metric::encodes, 1);
-            if (!writes_directly(s, urgency_of<Event>)) {
+            if (!direct_.takes(s, urgency_of<Event>)) {
                 auto const frame = make_coalescing_frame<typename C::serializer>(head, event, text.view(), appended);
                 frame->mark_joinable();
                 return enqueue(s, frame, urgency_of<Event>);
@@ -162,26 +163,8 @@ public:
     [[nodiscard]] bool can_unpack(shared_frame const& frame) { return packing_.can_unpack(frame); }
     static void left_lane(session_type& s, frame_node const& node) noexcept { merging<Shard>::left(s, node); }
 
-    /// `s` is the session whose bytes are being handled, until `end_direct`.
-    void begin_direct(session_type& s) noexcept { direct_owner_ = &s; }
-    /// The first bytes of a session, before it has frames.
-    void direct_bytes(std::string_view wire) { direct_.append(wire); }
-    /// What it was sent in this turn is not whole.
-    void forget_direct(session_type const& s) noexcept
-    {
-        if (direct_owner_ != &s)
-            return;
-        direct_owner_ = nullptr;
-        direct_.clear();
-    }
-    void end_direct(session_type& s)
-    {
-        if (direct_owner_ != &s)
-            return;
-        if (!direct_.empty())
-            write_directly(s);
-        direct_owner_ = nullptr;
-    }
+    /// What is sent to the session whose bytes are being handled.
+    [[nodiscard]] direct_output<Shard>& direct() noexcept { return direct_; }
 
     /// Writes what is due. Where memory runs out, the session loses its connection, and no event: which of them the peer
     /// has is not known to the end, and a client that counts finds out when it comes again.
@@ -230,6 +213,24 @@ public:
         shard_.want_turn();
     }
 
+    void count(session_type& s, std::size_t bytes, bool event) noexcept
+    {
+        ++s.record_.messages_out;
+        s.record_.bytes_out += bytes;
+        if (s.has_connection())
+            s.active_at_ = shard_.now();
+        shard_.observe().count(metric::messages_out, 1);
+        if (event) {
+            ++s.counts_.published;
+            shard_.observe().count(metric::published, 1);
+        }
+    }
+    void wait_writable(session_type& s)
+    {
+        s.stream_.wait_writable(typename Shard::ready{&shard_, s.handle_, true, s.connection_});
+        s.blocked_ = true;  // now that somebody will say when it is not
+    }
+
     /// Drops what is queued; what is half written stays, unless the session is dead.
     void drop(session_type& s)
     {
@@ -253,8 +254,6 @@ public:
 private:
     static constexpr std::size_t max_waiting_pongs = 16;
     static constexpr std::size_t max_waiting_answers = 16 * 1024;
-    static constexpr std::size_t gather_at_bytes = 8 * 1024;
-    static constexpr std::size_t write_directly_at_bytes = 256 * 1024;
     static constexpr lane_mask joined_lanes = [] {
         lane_mask m = 0;
         for (lane const l : {lane::high, lane::normal, lane::batch})
@@ -267,8 +266,7 @@ private:
     /// since what comes later and is urgent goes behind that.
     void write_out(session_type& s, bool was_full)
     {
-        if (direct_owner_ == &s && !direct_.empty())
-            write_directly(s);
+        direct_.write(s);
         if (s.blocked_ || !s.has_connection())
             return;
         auto const before = s.box_.queued_bytes();
@@ -295,13 +293,6 @@ private:
         s.due_ = 0;
         pressure_.relieved(s);
         shard_.drained(s);
-    }
-    [[nodiscard]] bool writes_directly(session_type const& s, urgency const& u) const noexcept
-    {
-        if constexpr (Shard::durable)
-            return false;
-        return direct_owner_ == &s && s.box_.empty() && !s.blocked_ && C::batching::when(u.lane) != flush_time::window &&
-               !(u.event && s.counts_events());
     }
     outcome queue(session_type& s, frame_ref const& emitted, urgency const& u)
     {
@@ -354,13 +345,13 @@ private:
     }
     outcome emit_payload(session_type& s, outgoing message, urgency const& u)
     {
-        bool const directly = writes_directly(s, u);
+        bool const directly = direct_.takes(s, u);
         // Asked before it is compressed: what a context has compressed must be sent.
-        if (directly && message.payload.size() + direct_.size() > shard_.options().max_outbox_bytes)
+        if (directly && message.payload.size() + direct_.bytes() > shard_.options().max_outbox_bytes)
             return pressure_.refuse(s, u);
         packing_.pack(s, message, directly);
         if (directly)
-            return emit_directly(s, message, u);
+            return direct_.emit(s, message, u);
         auto const frame = shared_frame::message(message.op, message.payload, message.rsv1);
         if (message.packed)
             frame->set_form(s.profile_);
@@ -404,54 +395,6 @@ private:
         }
         return outcome::queued;
     }
-    /// Beside what this turn has already written to `s`. Large payloads are not copied: they leave at once.
-    outcome emit_directly(session_type& s, outgoing const& message, urgency const& u)
-    {
-        auto const payload = message.payload;
-        bool const by_reference = payload.size() >= gather_at_bytes;
-        char* const at = direct_.prepare(max_header_bytes + (by_reference ? 0 : payload.size()));
-        auto const header = encode_header(at, {.op = message.op, .rsv1 = message.rsv1, .payload_bytes = payload.size()});
-        direct_.commit(header);
-        count(s, header + payload.size(), u.event);
-        if (u.event) {
-            ++s.counts_.delivered;
-            shard_.observe().count(metric::delivered, 1);
-        }
-        if (!by_reference)
-            direct_.append(payload);
-        if (!by_reference && C::batching::when(u.lane) != flush_time::now && direct_.size() < write_directly_at_bytes)
-            return outcome::queued;
-        write_directly(s, by_reference ? payload : std::string_view());
-        return s.box_.empty() ? outcome::delivered : outcome::queued;
-    }
-    /// Writes the direct buffer, and `tail` behind it without copying it; what does not fit is kept in the outbox.
-    void write_directly(session_type& s, std::string_view tail = {})
-    {
-        std::error_code ec;
-        std::span<char const> const runs[] = {{direct_.data(), direct_.size()}, {tail.data(), tail.size()}};
-        auto const written =
-            tail.empty() ? s.stream_.write_some(runs[0], ec) : s.stream_.write_some(transport::gather_list(runs), ec);
-        shard_.observe().count(metric::writes, 1);
-        if (ec && !transport::would_block(ec)) {
-            direct_.clear();
-            return shard_.ends().kill(s);
-        }
-        shard_.observe().count(metric::bytes_out, written);
-        if (written < runs[0].size() + runs[1].size()) {
-            auto const of_head = written < runs[0].size() ? written : runs[0].size();
-            try {
-                auto rest = shared_frame::verbatim(runs[0].subspan(of_head), runs[1].subspan(written - of_head));
-                s.box_.count_in(rest->wire_bytes());
-                s.box_.set_partial(std::move(rest), 0);
-                wait_writable(s);
-            } catch (std::bad_alloc const&) {  // a frame was begun and cannot be ended
-                direct_.clear();
-                return shard_.ends().kill(s);
-            }
-        }
-        direct_.clear();
-    }
-
     void wait_for_log(session_type& s)
     {
         if (std::find(unlogged_.begin(), unlogged_.end(), s.handle_) == unlogged_.end())
@@ -467,11 +410,6 @@ private:
         }
         return s.takes_events() && (pressure_.has_room(s, bytes) || pressure_.make_room(s, bytes, u));
     }
-    void wait_writable(session_type& s)
-    {
-        s.stream_.wait_writable(typename Shard::ready{&shard_, s.handle_, true, s.connection_});
-        s.blocked_ = true;  // now that somebody will say when it is not
-    }
     /// Behind everything that was queued goes the close frame, if one is owed.
     [[nodiscard]] bool closes(session_type& s)
     {
@@ -481,19 +419,6 @@ private:
         s.held_ = true;  // RFC 6455 §5.5.1: nothing follows it
         return true;
     }
-    void count(session_type& s, std::size_t bytes, bool event) noexcept
-    {
-        ++s.record_.messages_out;
-        s.record_.bytes_out += bytes;
-        if (s.has_connection())
-            s.active_at_ = shard_.now();
-        shard_.observe().count(metric::messages_out, 1);
-        if (event) {
-            ++s.counts_.published;
-            shard_.observe().count(metric::published, 1);
-        }
-    }
-
     Shard& shard_;
     packing<Shard> packing_;
     node_pool nodes_;
@@ -502,8 +427,7 @@ private:
     merging<Shard> merging_;
     writer writer_;
     windows<Shard> windows_;
-    byte_buffer direct_;
-    session_type* direct_owner_ = nullptr;
+    direct_output<Shard> direct_;
     std::vector<handle> dirty_;
     std::vector<handle> flushing_;
     std::vector<handle> unlogged_;  ///< what they are owed is not in the log yet

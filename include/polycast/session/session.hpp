@@ -55,6 +55,8 @@ class shard;
 template <class Shard>
 class output;
 template <class Shard>
+class direct_output;
+template <class Shard>
 class packing;
 template <class Shard>
 class pressure;
@@ -226,6 +228,8 @@ private:
     friend class room_awaiter<session>;
     template <class>
     friend class detail::output;
+    template <class>
+    friend class detail::direct_output;
     template <class>
     friend class detail::packing;
     template <class>

@@ -346,7 +346,7 @@ private:
         try {
             f();
         } catch (std::bad_alloc const&) {
-            out_.forget_direct(s);
+            out_.direct().forget(s);
             ending_.kill(s);
         }
     }
@@ -373,9 +373,9 @@ private:
             s.active_at_ = now_;
             s.record_.bytes_in += count;
             observer_.count(metric::bytes_in, count);
-            out_.begin_direct(s);
+            out_.direct().begin(s);
             receive(s, {read_buffer_.data(), count});
-            out_.end_direct(s);
+            out_.direct().end(s);
             if constexpr (C::delivery::resumes)
                 if (s.phase_ == phase::moving)
                     return depart(s, {read_buffer_.data() + count - s.assembler_.rest_bytes(), s.assembler_.rest_bytes()});
