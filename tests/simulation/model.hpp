@@ -178,11 +178,12 @@ public:
         seen.refused += outcome == refused;
         for (ledger* const l : receivers_) {
             auto& x = l->owed.at(n);
+            bool const there = x.claim == ledger::due::must;  // not about to leave the room
             if (outcome == refused || outcome == gone)
                 x.claim = kept ? ledger::due::may : ledger::due::refused;
             else if (outcome == uncertain || in_part)
                 x.claim = ledger::due::may;
-            if (outcome == gone)
+            if (outcome == gone && there)
                 l->last_gone = n;
         }
         if (kept) {

@@ -71,6 +71,7 @@ public:
     {
         queues_[queue].remove(node);
         queued_bytes_ -= node->frame->wire_bytes();
+        count_staged(queue, -node->frame->wire_bytes());
         events_ -= node->events;
         --waiting_[queue];
     }

@@ -180,7 +180,7 @@ private:
     }
     void farewell(session_type& s, [[maybe_unused]] close_info const& info)
     {
-        if (!s.admitted_)
+        if (!std::exchange(s.admitted_, false))
             return;
         shard_.left(s);
         group_registry<session_type>::leave_all(s);

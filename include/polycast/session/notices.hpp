@@ -48,7 +48,7 @@ public:
         for (std::size_t i = 0; i < drops_.size(); ++i) {
             [[maybe_unused]] lost const d = drops_[i];
             if constexpr (has_dropped<app_type, session_type>)
-                if (session_type* const s = shard_.find(d.of))
+                if (session_type* const s = shard_.find(d.of); s != nullptr && s->admitted_)  // not after `closed`
                     shard_.guarded([&] { shard_.app().dropped(*s, d.what); });
         }
         drops_.clear();
