@@ -71,8 +71,7 @@ public:
         std::string data = say("\"type\":\"", want == wish::reply ? "query" : "ask", "\",\"data\":{\"n\":", n, ",\"want\":",
                                static_cast<std::uint32_t>(want));
         data += want == wish::reply ? "}" : say(",\"room\":\"", room, "\"}");
-        send({.id = next_id_++, .n = n, .body = std::move(data), .what = pending::matter::ask, .room = {},
-              .n_of_mine = ++requests_});
+        send({.id = next_id_++, .n = n, .body = std::move(data), .what = pending::matter::ask, .room = {}});
     }
     void join(std::string const& room)
     {
@@ -190,7 +189,7 @@ private:
         std::optional<std::uint64_t> since{};
         std::string epoch{};
         bool sent = false;
-        std::uint64_t n_of_mine = 0;          ///< of the requests of this client
+        std::uint64_t first_sent = 0;         ///< as which of all that this client has sent, joins included
         std::uint32_t on_connection = 0;      ///< has been sent on this one
     };
     struct place {
@@ -473,14 +472,18 @@ private:
     /// In order; no more at a time than the server remembers, or one that is asked again might run again.
     void transmit_what_may_be()
     {
-        std::uint64_t oldest = 0;
+        std::uint64_t oldest = ~std::uint64_t{0};
+        for (pending const& p : unanswered_)
+            if (p.first_sent != 0)
+                oldest = std::min(oldest, p.first_sent);
         for (pending& p : unanswered_) {
             if (!live_ || parting_)
                 return;
-            if (p.what == pending::matter::ask && oldest == 0)
-                oldest = p.n_of_mine;
-            if (p.what == pending::matter::ask && p.n_of_mine >= oldest + around_.max_requests)
+            if (p.first_sent == 0 && sent_ >= oldest && sent_ + 1 - oldest >= around_.max_requests)
                 return;
+            if (p.first_sent == 0)
+                p.first_sent = ++sent_;
+            oldest = std::min(oldest, p.first_sent);
             if (std::exchange(p.on_connection, connection_) != connection_)
                 transmit(p);
         }
@@ -548,7 +551,7 @@ private:
     ledger* life_ = nullptr;
     std::map<std::string, place> rooms_{};
     std::deque<pending> unanswered_{};
-    std::uint64_t next_id_ = 1, requests_ = 0;
+    std::uint64_t next_id_ = 1, sent_ = 0;
 };
 
 }  // namespace simulation

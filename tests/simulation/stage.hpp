@@ -80,7 +80,7 @@ public:
     [[nodiscard]] tallies& seen() { return rules_.seen; }
 
 private:
-    static constexpr std::uint64_t max_steps = 5'000'000;
+    static constexpr std::uint64_t max_steps = 20'000'000;
     static constexpr bool durable = [] {
         if constexpr (Server::composition::delivery::resumes)
             return Server::composition::delivery::log::durable;
