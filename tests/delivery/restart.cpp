@@ -13,6 +13,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -112,6 +113,28 @@ BOOST_AUTO_TEST_CASE(sends_what_waited_for_a_user_who_was_away)
     auto& q = st.resume(session, 0, "ada");
     st.until([&] { return numbers_of(q, "note").size() == 8; });
     BOOST_TEST(numbers_of(q, "note") == count_to(8), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(tells_what_was_dropped_while_nobody_was_there)
+{
+    succession<server> st({.max_outbox_events = 5, .backpressure = pc::backpressure::drop_oldest_normal});
+    auto& p = st.first("ada");
+    std::string const session = field(p.hello, "session");
+    p.drop();
+    st.settle();
+    for (int i = 0; i < 12; ++i)
+        static_cast<void>(st.now->emitter().to_user("ada").emit(note{i, {}}));
+    st.settle();
+    st.die();
+    st.begin();
+    auto& q = st.resume(session, 0, "ada");
+    st.until([&] { return numbers_of(q, "note").size() == 5; });
+    BOOST_TEST(numbers_of(q, "note") == count_to(12, 7), boost::test_tools::per_element());
+    auto const all = events_of(q);
+    auto const gap = std::find_if(all.begin(), all.end(), [](auto const& e) { return e.find("$gap") != e.npos; });
+    BOOST_REQUIRE(gap != all.end());
+    BOOST_TEST(field(*gap, "from") == "1");
+    BOOST_TEST(field(*gap, "to") == "7");
 }
 
 BOOST_AUTO_TEST_CASE(knows_who_is_in_which_room_and_what_happened_there)

@@ -49,6 +49,23 @@ BOOST_AUTO_TEST_CASE(control_is_above_all_lanes)
     BOOST_TEST(take_all(box, pool) == "cdh");
 }
 
+BOOST_AUTO_TEST_CASE(what_is_dropped_is_not_counted_wherever_it_waited)
+{
+    node_pool pool;
+    outbox box;
+    for (auto const queue : {outbox::staged, outbox::queue_of(lane::batch)}) {
+        box.push(pool, queue, text("stays"), 1);
+        auto const queued = box.queued_bytes(), staged = box.staged_bytes();
+        auto* const dropped = box.push(pool, queue, text("goes"), 1);
+        box.remove(queue, dropped);
+        pool.give_back(dropped);
+        BOOST_TEST(box.queued_bytes() == queued);
+        BOOST_TEST(box.staged_bytes() == staged);
+        BOOST_TEST(box.events() == (queue == outbox::staged ? 1U : 2U));
+    }
+    BOOST_TEST(take_all(box, pool) == "staysstays");
+}
+
 BOOST_AUTO_TEST_CASE(a_lane_is_first_in_first_out)
 {
     node_pool pool;

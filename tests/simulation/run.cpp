@@ -21,6 +21,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <cstdint>
+#include <numeric>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -95,7 +96,15 @@ BOOST_AUTO_TEST_CASE(no_event_is_lost_in_any_seed)
     auto const first = number("POLYCAST_FIRST", 1);
     auto const count = number("POLYCAST_SEEDS", 300);
     std::vector<std::pair<std::uint64_t, std::string>> failed;
-    for (std::uint64_t seed = first; seed < first + count; ++seed)
+    std::vector<std::uint64_t> seeds(count);
+    std::iota(seeds.begin(), seeds.end(), first);
+    // Those that have found something, whatever the number of seeds: a hang, a drop told after `closed`, a drop forgotten by
+    // the log, a room that is being left, a window of requests, a half-open connection.
+    if (std::getenv("POLYCAST_FIRST") == nullptr)
+        for (std::uint64_t const seed : {893, 901, 928, 1440, 1636, 1812, 5071})
+            if (seed >= first + count)
+                seeds.push_back(seed);
+    for (std::uint64_t const seed : seeds)
         if (auto wrong = run_seed(seed, sum); !wrong.empty())
             failed.emplace_back(seed, std::move(wrong));
     sum.print();
