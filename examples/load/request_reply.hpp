@@ -198,17 +198,19 @@ void run_open(settings const& s, loop& on, Talk& talk)
             },
             [&](connection& each) { talk.flush(each); }, wait_ns);
     };
+    auto const send = [&](std::size_t connection, std::uint64_t count) {
+        auto& each = on.connections[connection];
+        each.in_flight += static_cast<std::uint32_t>(count);
+        talk.send(each, count);
+    };
     while (m.goes_on()) {
         if (m.measuring())
             schedule.measure(m.begin_ns(), m.end_ns());
-        schedule.send_due(now_ns(), [&](std::size_t connection, std::uint64_t count) {
-            auto& each = on.connections[connection];
-            each.in_flight += static_cast<std::uint32_t>(count);
-            talk.send(each, count);
-        });
+        schedule.send_due(now_ns(), send);
         turn(schedule.next_due_ns() - now_ns());
     }
     auto result = m.result();
+    schedule.send_due(now_ns(), send);  // what the last turn was too long for
     auto const in_time = messages;
     for (auto const deadline = now_seconds() + 5; schedule.unanswered() != 0 && now_seconds() < deadline;)
         turn(loop::usual_wait_ns);

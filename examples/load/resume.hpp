@@ -50,9 +50,10 @@ public:
             turn();
         }
         auto result = m.result();
-        wait_until(
-            loop_, [](connection&, std::span<char>) {}, [&] { return turn_until_all_have_all(); },
-            [&] { return std::to_string(behind()) + " receivers did not get all that was published"; });
+        for (auto const deadline = now_seconds() + 10; behind() != 0; turn())
+            if (now_seconds() > deadline)
+                throw std::runtime_error(std::to_string(behind()) + " receivers did not get all that was published within 10 s" +
+                                         (first_fault_.empty() ? "" : "; " + first_fault_));
         if (missing_ + twice_ != 0)
             throw std::runtime_error(std::to_string(missing_) + " events never came and " + std::to_string(twice_) +
                                      " came twice; the first: " + first_fault_);
@@ -113,13 +114,6 @@ private:
                 throw std::runtime_error("connection " + std::to_string(each.index + 1) +
                                          " was cut 10 s ago, and the server has not taken it back since");
         }
-    }
-    bool turn_until_all_have_all()
-    {
-        if (behind() == 0)
-            return true;
-        turn();
-        return false;
     }
     std::size_t behind() const
     {
