@@ -72,7 +72,7 @@ public:
     /// is seen to be alive.
     void pong(std::string_view payload)
     {
-        if (unsent_bytes_ == 0)
+        if (unsent_bytes_ == 0 && !wants_write)
             say_frame(pc::pong_frame(payload, pc::masking_key{0x3d21fa37}).view());
     }
 

@@ -197,12 +197,11 @@ private:
 
     int wait(std::int64_t ns)
     {
-        auto const size = static_cast<int>(events_.size());
-        timespec const left{0, ns < 0 ? 0 : ns};
-        int const count = ns >= usual_wait_ns ? epoll_wait(epoll_, events_.data(), size, usual_wait_ns / 1'000'000)
-                                              : epoll_pwait2(epoll_, events_.data(), size, &left, nullptr);
+        timespec const left{0, ns < 0 ? 0 : ns > usual_wait_ns ? usual_wait_ns : ns};
+        int const count =
+            epoll_pwait2(epoll_, events_.data(), static_cast<int>(events_.size()), &left, nullptr);  // Linux 5.11
         if (count < 0 && errno != EINTR)
-            throw_errno("epoll_wait");
+            throw_errno("epoll_pwait2");
         return count;
     }
 

@@ -136,6 +136,7 @@ private:
         if (sent < 0 && errno != EAGAIN)
             throw std::system_error(errno, std::generic_category(), "send (the publisher)");
         pending_.erase(0, sent < 0 ? 0 : static_cast<std::size_t>(sent));
+        loop_.connections.back().wants_write = !pending_.empty();  // no pong in the middle of a frame
     }
     void read(connection& each, std::span<char> bytes)
     {
