@@ -18,12 +18,13 @@ PROGRAMS = {
     'polycast': (ROOT / 'examples/echo.cpp', 'c++20', ['-I' + str(ROOT / 'include'), '-pthread', '-lzstd']),
     'beast': (HERE / 'peers/beast_echo.cpp', 'c++20', ['-pthread']),
     'websocketpp': (HERE / 'peers/websocketpp_echo.cpp', 'c++17', ['-pthread']),
-    'raw': (HERE / 'peers/raw_epoll.cpp', 'c++20', []),
-    'load': (HERE / 'load.cpp', 'c++20', []),
+    'raw': (HERE / 'peers/raw_epoll.cpp', 'c++20', ['-I' + str(ROOT / 'include')]),
+    'load': (ROOT / 'examples/load.cpp', 'c++20',
+             ['-I' + str(ROOT / 'include'), '-DPOLYCAST_WITH_ZLIB=1', '-pthread', '-lzstd', '-lz']),
     'delivery': (HERE / 'peers/delivery_server.cpp', 'c++20', ['-I' + str(ROOT / 'include'), '-pthread', '-lzstd']),
     'high_lane': (HERE / 'high_lane.cpp', 'c++20', ['-I' + str(ROOT / 'include'), '-pthread', '-lzstd']),
 }
-OWN = ['polycast', 'delivery', 'high_lane']  # made of the library
+OWN = ['polycast', 'delivery', 'high_lane', 'load', 'raw']  # made of the library
 # One application with two delivery policies.
 DELIVERIES = {'at_most_once': [], 'at_least_once': ['--at-least-once']}
 PEERS = ['bun', 'beast', 'websocketpp', 'ws', 'raw']
@@ -31,7 +32,7 @@ PEERS = ['bun', 'beast', 'websocketpp', 'ws', 'raw']
 # file that must be there: Debian package that brings it
 DEBIAN = {
     'polycast': {'/usr/include/asio.hpp': 'libasio-dev', '/usr/include/zstd.h': 'libzstd-dev',
-                 '/usr/include/rapidjson/reader.h': 'rapidjson-dev'},
+                 '/usr/include/rapidjson/reader.h': 'rapidjson-dev', '/usr/include/zlib.h': 'zlib1g-dev'},
     'beast': {'/usr/include/boost/beast.hpp': 'libboost-dev'},
     'websocketpp': {'/usr/include/websocketpp/server.hpp': 'libwebsocketpp-dev',
                     '/usr/include/boost/version.hpp': 'libboost-dev',
@@ -96,7 +97,7 @@ def compile_command(name, flags, output, source=None):
 def build(names):
     """Builds the programs among `names` in release mode, those whose sources or flags changed."""
     shared = hashlib.sha256()
-    for header in sorted((HERE / 'load').glob('*.hpp')):
+    for header in sorted((ROOT / 'examples/load').glob('*.hpp')):
         shared.update(header.read_bytes())
     library = hashlib.sha256()
     for header in sorted((ROOT / 'include').rglob('*.hpp')):
@@ -107,7 +108,7 @@ def build(names):
         binary, stamp = OUT / name, OUT / (name + '.stamp')
         command = compile_command(name, RELEASE, binary)
         key = hashlib.sha256(repr(command).encode() + PROGRAMS[name][0].read_bytes())
-        key.update((library if name in OWN else shared).digest())
+        key.update(shared.digest() + (library.digest() if name in OWN else b''))
         if binary.exists() and stamp.exists() and stamp.read_text() == key.hexdigest():
             continue
         print('building', name, flush=True)
