@@ -7675,6 +7675,7 @@ public:
     {
         queues_[queue].remove(node);
         queued_bytes_ -= node->frame->wire_bytes();
+        count_staged(queue, -node->frame->wire_bytes());
         events_ -= node->events;
         --waiting_[queue];
     }
@@ -8340,8 +8341,9 @@ public:
         ++s.counts_.coalesced;
         shard_.observe().count(metric::coalesced, 1);
     }
-    void queued(session_type& s, frame_node* node, std::size_t queue, urgency const& u)
-    {
+    /// Without memory for it, it stands alone.
+    void queued(session_type& s, frame_node* node, std::size_t queue, urgency const& u) noexcept
+    try {
         if (u.room != 0 && s.mergeable_)
             s.mergeable_->forget_room(u.room);
         if (!node->frame->coalesces() || u.alone)
@@ -8350,6 +8352,7 @@ public:
             s.mergeable_ = std::make_unique<mergeable>();
         s.mergeable_->add({subject_hash(*node->frame), node, static_cast<std::uint8_t>(queue),
                            how_coalesces(*node->frame) == coalesce::append ? u.room : 0});
+    } catch (std::bad_alloc const&) {
     }
     /// It left its lane.
     static void left(session_type& s, frame_node const& node) noexcept
@@ -8553,6 +8556,8 @@ class shard;
 template <class Shard>
 class output;
 template <class Shard>
+class direct_output;
+template <class Shard>
 class packing;
 template <class Shard>
 class pressure;
@@ -8724,6 +8729,8 @@ private:
     friend class room_awaiter<session>;
     template <class>
     friend class detail::output;
+    template <class>
+    friend class detail::direct_output;
     template <class>
     friend class detail::packing;
     template <class>
@@ -12680,6 +12687,7 @@ public:
         bool opened = false;  ///< the file has nothing of it
         std::string name, user;
         std::uint64_t count = 0, acked = 0, trimmed = 0;
+        std::optional<std::uint64_t> owed;  ///< events that were dropped and have no number yet
         std::vector<entry> entries;        ///< new, by id
         std::size_t dead = 0;              ///< of these, removed
         std::vector<gap> gaps;             ///< new
@@ -12754,6 +12762,7 @@ public:
         else
             s.gaps.push_back({{from, to}, std::string(reason)});
     }
+    void owes(std::uint64_t session, std::uint64_t events) { sessions_[session].owed = events; }
     void trimmed(std::uint64_t session, std::uint64_t up_to, bool acknowledged)
     {
         session_changes& s = sessions_[session];
@@ -13124,7 +13133,7 @@ inline constexpr std::uint64_t waiting_place = std::uint64_t{1} << 62;
 /// In the file's header, so that nothing else is mistaken for a log: "poly".
 inline constexpr std::int64_t log_application_id = 0x706F6C79;
 /// Another schema has another number, and is refused.
-inline constexpr std::int64_t log_schema_version = 1;
+inline constexpr std::int64_t log_schema_version = 2;
 
 // A frame's payload is stored once, whoever has it. `session.count` may lag behind the numbers in `entry`: it is brought
 // up to date when these go. An entry without frame is a gap. Texts are blobs, as they may hold anything.
@@ -13132,7 +13141,7 @@ inline constexpr char const* log_schema = R"(
 BEGIN;
 CREATE TABLE setting(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE session(id INTEGER PRIMARY KEY, name BLOB NOT NULL, user BLOB NOT NULL,
-    count INTEGER NOT NULL, acked INTEGER NOT NULL);
+    count INTEGER NOT NULL, acked INTEGER NOT NULL, owed INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE frame(id INTEGER PRIMARY KEY, op INTEGER NOT NULL, rsv1 INTEGER NOT NULL, form INTEGER NOT NULL,
     payload BLOB NOT NULL);
 CREATE TABLE entry(session INTEGER, place INTEGER, frame INTEGER, flags INTEGER, skipped INTEGER, reason BLOB,
@@ -13144,7 +13153,7 @@ CREATE TABLE room(name BLOB PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE history(room BLOB, place INTEGER, at_ms INTEGER NOT NULL, frame INTEGER NOT NULL,
     PRIMARY KEY(room, place)) WITHOUT ROWID;
 PRAGMA application_id = 0x706F6C79;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 COMMIT;
 )";
 
@@ -13347,6 +13356,7 @@ public:
           rollback_(log, "ROLLBACK"),
           open_(log, "INSERT OR REPLACE INTO session(id, name, user, count, acked) VALUES(?, ?, ?, ?, ?)"),
           count_(log, "UPDATE session SET count = max(count, ?), acked = max(acked, ?) WHERE id = ?"),
+          owe_(log, "UPDATE session SET owed = ? WHERE id = ?"),
           end_session_(log, "DELETE FROM session WHERE id = ?"),
           end_rooms_(log, "DELETE FROM member WHERE session = ?"),
           end_requests_(log, "DELETE FROM request WHERE session = ?"),
@@ -13449,6 +13459,8 @@ private:
             run(open_.with(id, s.name, s.user, s.count, s.acked));
         else if (s.trimmed > 0)
             run(count_.with(s.count, s.acked, id));
+        if (s.owed)
+            run(owe_.with(*s.owed, id));
         write_entries(id, s);
         for (auto const& [room, in_it] : s.rooms)
             run((in_it ? join_ : leave_).with(id, room));
@@ -13521,7 +13533,7 @@ private:
 
     static constexpr std::uint64_t max_place = ~std::uint64_t{0} >> 1;
 
-    sqlite_statement begin_, commit_, rollback_, open_, count_, end_session_, end_rooms_, end_requests_, insert_, skip_,
+    sqlite_statement begin_, commit_, rollback_, open_, count_, owe_, end_session_, end_rooms_, end_requests_, insert_, skip_,
         number_, erase_, join_, leave_, request_, limit_requests_, room_, remember_, forget_, forget_room_,
         floor_;
     sqlite_connection* log_;
@@ -13565,6 +13577,7 @@ struct stored_session {
     std::string name, user;
     std::uint64_t count = 0;  ///< numbers given
     std::uint64_t acked = 0;  ///< of these, the highest that the client has acknowledged
+    std::uint64_t owed = 0;   ///< events that were dropped before they had a number
     std::vector<std::string> rooms;
     std::vector<stored_entry> entries;     ///< the numbered ones by number, then those that wait, by id
     std::vector<stored_request> requests;  ///< the oldest first, each id once
@@ -13658,7 +13671,7 @@ private:
 
     void read_sessions()
     {
-        sqlite_statement all(log_, "SELECT id, name, user, count, acked FROM session ORDER BY id");
+        sqlite_statement all(log_, "SELECT id, name, user, count, acked, owed FROM session ORDER BY id");
         all.read([&] {
             delivery::stored_session s;
             s.id = all.count(0);
@@ -13666,6 +13679,7 @@ private:
             s.user = all.text(2);
             s.count = all.count(3);
             s.acked = all.count(4);
+            s.owed = all.count(5);
             state_.last_id = std::max(state_.last_id, s.id);
             state_.sessions.push_back(std::move(s));
         });
@@ -13885,6 +13899,8 @@ public:
     {
         batch_.skipped(session, from, to, reason);
     }
+    /// So many events were dropped and have no number yet; `skipped` gives them some.
+    void owes(std::uint64_t session, std::uint64_t events) { batch_.owes(session, events); }
     /// What has these numbers goes: it is acknowledged, or evicted.
     void trimmed(std::uint64_t session, std::uint64_t up_to_number, bool acknowledged)
     {
@@ -13956,6 +13972,7 @@ public:
     static void numbered(ledger const&, frame_node const&) noexcept {}
     static void removed(ledger const&, frame_node const&) noexcept {}
     static void skipped(ledger const&, std::uint64_t, std::uint64_t, loss) noexcept {}
+    static void owes(ledger const&) noexcept {}
     static void trimmed(ledger const&, std::uint64_t, bool) noexcept {}
     static void joined(ledger const&, std::string_view) noexcept {}
     static void left(ledger const&, std::string_view) noexcept {}
@@ -13987,6 +14004,7 @@ public:
     {
         journal_.skipped(l.id, from, to, to_string(why));
     }
+    void owes(ledger const& l) { journal_.owes(l.id, l.owed_gap()); }
     void trimmed(ledger const& l, std::uint64_t up_to, bool acknowledged) { journal_.trimmed(l.id, up_to, acknowledged); }
     void joined(ledger const& l, std::string_view room) { journal_.joined(l.id, room); }
     void left(ledger const& l, std::string_view room) { journal_.left(l.id, room); }
@@ -17287,6 +17305,67 @@ private:
 
 }  // namespace polycast::inline v0::detail
 
+// ---- polycast/session/accepting.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// Where connections come in: each becomes a session that has not opened yet, up to a bound.
+template <class Shard>
+class accepting {
+public:
+    explicit accepting(Shard& shard) : shard_(shard), acceptor_(shard.loop()), pause_(shard.loop()) {}
+
+    [[nodiscard]] std::uint16_t port() const { return acceptor_.port(); }
+    void listen(std::uint16_t port, std::error_code& ec)
+    {
+        auto const& options = shard_.options();
+        bool const shares = options.shards > 1;
+        if (shares && shard_.index() == 0) {
+            // A port that is shared can be shared with a stranger: see first whether it is free.
+            acceptor_.listen({options.address, port}, {}, ec);
+            acceptor_.close();
+            if (ec)
+                return;
+        }
+        acceptor_.listen({options.address, port}, {.share_port = shares}, ec);
+    }
+    void close() { acceptor_.close(); }
+    void accept()
+    {
+        if (shard_.draining())
+            return;
+        acceptor_.accept([this](std::error_code ec, typename Shard::transport_type::stream connected) {
+            typename Shard::turn_scope const scope(shard_);
+            if (shard_.draining() || ec == std::errc::operation_canceled)
+                return;
+            if (ec) {
+                // Most likely out of descriptors: those of closing sessions come back.
+                pause_.start(std::chrono::milliseconds(100), again{this});
+                return;
+            }
+            if (shard_.unopened() < shard_.options().max_unopened) {
+                try {
+                    shard_.admit(std::move(connected));
+                } catch (std::bad_alloc const&) {  // it is closed, as are those of which too many have not opened
+                }
+            }
+            accept();
+        });
+    }
+
+private:
+    struct again {
+        accepting* at;
+        void operator()() const { at->accept(); }
+    };
+
+    Shard& shard_;
+    typename Shard::transport_type::acceptor acceptor_;
+    typename Shard::transport_type::timer pause_;  ///< before accepting again
+};
+
+}  // namespace polycast::inline v0::detail
+
 // ---- polycast/session/ending.hpp ----
 
 namespace polycast::inline v0::detail {
@@ -17323,7 +17402,7 @@ public:
     /// The peer broke a rule, or cannot be served: it is told with a close frame, and nothing else is sent.
     void fail(session_type& s, close_code code, std::string_view reason)
     {
-        shard_.out().end_direct(s);
+        shard_.out().direct().end(s);
         if (!s.has_connection() || s.phase_ == phase::draining || s.phase_ == phase::lingering)
             return;  // told already: what comes after does not give it more time
         ended(s, {code, std::string(reason), false});
@@ -17337,7 +17416,7 @@ public:
     /// The peer has sent its close frame; ours goes behind what is queued, unless it has gone already.
     void peer_closed(session_type& s, std::optional<close_code> code, std::string_view reason)
     {
-        shard_.out().end_direct(s);
+        shard_.out().direct().end(s);
         if (!s.has_connection())
             return;
         if (code == close_code::normal)
@@ -17455,7 +17534,7 @@ private:
     }
     void farewell(session_type& s, [[maybe_unused]] close_info const& info)
     {
-        if (!s.admitted_)
+        if (!std::exchange(s.admitted_, false))
             return;
         shard_.left(s);
         group_registry<session_type>::leave_all(s);
@@ -17926,7 +18005,7 @@ private:
         s.plain_ = token.empty();
         s.profile_ = form_of_token<typename C::serializer, typename C::compression>(token);
         std::string const extensions = s.profile_ == plain_profile ? agree_on_extension(shard, s, asked) : std::string();
-        shard.out().direct_bytes(switching_response(checked.accept, token, extensions));
+        shard.out().direct().append(switching_response(checked.accept, token, extensions));
         admit(shard, s, std::move(who.user));
     }
 
@@ -18484,18 +18563,9 @@ public:
     {
         if (std::exchange(taking_, true))
             return;
-        for (std::size_t bytes = 0; bytes < max_bytes && waiting(shard); ++at_) {
-            if (at_ == taken_.size()) {
-                taken_.clear();
-                at_ = 0;
-                box(shard).take(taken_);
-            }
-            posted<C> const& p = taken_[at_];
-            bytes += p.bytes();
-            shard.observe().count(metric::emissions_taken, 1);
-            shard.log().sends(p);
-            if (fan_out_local(shard, p).receivers == 0)
-                shard.observe().count(metric::gone, 1);
+        try {
+            fan_out_waiting(shard, max_bytes);
+        } catch (std::bad_alloc const&) {  // no receiver has the one at hand yet: again in another turn
         }
         if (at_ == taken_.size()) {
             taken_.clear();
@@ -18507,6 +18577,22 @@ public:
     }
 
 private:
+    void fan_out_waiting(Shard& shard, std::size_t max_bytes)
+    {
+        for (std::size_t bytes = 0; bytes < max_bytes && waiting(shard); ++at_) {
+            if (at_ == taken_.size()) {
+                taken_.clear();
+                at_ = 0;
+                box(shard).take(taken_);
+            }
+            posted<C> const& p = taken_[at_];
+            shard.log().sends(p);
+            bytes += p.bytes();
+            shard.observe().count(metric::emissions_taken, 1);
+            if (fan_out_local(shard, p).receivers == 0)
+                shard.observe().count(metric::gone, 1);
+        }
+    }
     [[nodiscard]] static mailbox<C>& box(Shard& shard) noexcept { return shard.shared().mailboxes[shard.index()]; }
 
     std::vector<posted<C>> taken_;
@@ -18669,6 +18755,8 @@ public:
             if (e.number == 0) {
                 if (readable)
                     shard_.out().wait_in_lane(s, e.frame, {e.lane_, e.critical, false, true}, static_cast<std::uint32_t>(e.id));
+                else
+                    l.owe_gap(1, loss::restarted);
                 l.next_entry = static_cast<std::uint32_t>(e.id) + 1;
                 continue;
             }
@@ -18679,6 +18767,8 @@ public:
                 l.skip(e.skipped != 0 ? e.skipped : 1, e.skipped != 0 ? loss::evicted : loss::restarted, shard_.seconds());
         }
         l.restore_lost(stored.count);
+        if (stored.owed != 0)
+            l.owe_gap(stored.owed, loss::evicted);
         for (auto const& r : stored.requests)
             l.remember(r.id,
                        r.answer.empty() ? ledger::answer{{}, true}
@@ -18944,7 +19034,7 @@ public:
         for (std::size_t i = 0; i < drops_.size(); ++i) {
             [[maybe_unused]] lost const d = drops_[i];
             if constexpr (has_dropped<app_type, session_type>)
-                if (session_type* const s = shard_.find(d.of))
+                if (session_type* const s = shard_.find(d.of); s != nullptr && s->admitted_)  // not after `closed`
                     shard_.guarded([&] { shard_.app().dropped(*s, d.what); });
         }
         drops_.clear();
@@ -18998,7 +19088,13 @@ public:
                                 Observer& observer, std::uint64_t& delivered)
     {
         for (;;) {
-            auto const total = gather(box, due, joins_ ? joined : lane_mask{});
+            std::size_t total = 0;
+            try {
+                total = gather(box, due, joins_ ? joined : lane_mask{});
+            } catch (...) {
+                put_back(box, 0);
+                throw;
+            }
             if (total == 0)
                 return flushed::drained;
             std::error_code ec;
@@ -19007,17 +19103,17 @@ public:
                                 : to.write_some(transport::gather_list(runs_.data(), run_count_), ec);
             observer.count(metric::writes, 1);
             if (ec && !transport::would_block(ec)) {
-                for (std::size_t back = picks_.size(); back-- > 0;)
-                    if (picks_[back].node != nullptr)
-                        box.unpop(picks_[back].queue, picks_[back].node, picks_[back].bytes == 0);
+                put_back(box, 0);
                 return flushed::failed;
             }
             observer.count(metric::bytes_out, written);
-            settle(box, written, pool);
+            bool const whole = settle(box, written, pool);
             if (auto const events = std::exchange(events_, 0); events != 0) {
                 observer.count(metric::delivered, events);
                 delivered += events;
             }
+            if (!whole)
+                return flushed::failed;
             if (written < total)
                 return flushed::blocked;
         }
@@ -19094,7 +19190,8 @@ private:
                 runs_[run_count_++] = wire;
             }
             total += wire.size();
-            picks_.push_back({box.pop(queue), queue, wire.size(), wire.size(), nullptr});
+            picks_.push_back({nullptr, queue, wire.size(), wire.size(), nullptr});
+            picks_.back().node = box.pop(queue);
         }
         return total;
     }
@@ -19127,23 +19224,36 @@ private:
             std::memcpy(at, event.data(), event.size());
             at += event.size();
             auto const counted = box.front(queue)->frame->wire_bytes();
-            picks_.push_back({box.pop(queue, i != 0), queue, i == 0 ? bytes : 0, counted, i == 0 ? start : nullptr});
+            picks_.push_back({nullptr, queue, i == 0 ? bytes : 0, counted, i == 0 ? start : nullptr});
+            picks_.back().node = box.pop(queue, i != 0);
         }
         add_scratch_run(bytes);
         return bytes;
     }
 
-    /// Takes `written` bytes off the front; what was not begun goes back to its queue.
-    void settle(outbox& box, std::size_t written, detail::node_pool& pool)
+    /// Takes `written` bytes off the front; what was not begun goes back to its queue. False if a frame was begun whose rest
+    /// could not be kept: the connection cannot go on.
+    [[nodiscard]] bool settle(outbox& box, std::size_t written, detail::node_pool& pool)
     {
         std::size_t i = 0;
         while (i < picks_.size() && written >= picks_[i].bytes && (written != 0 || picks_[i].bytes == 0)) {
             written -= picks_[i].bytes;
             finish(box, picks_[i++], pool);
         }
-        if (i < picks_.size() && written != 0)
-            i = split(box, i, written, pool);
-        for (std::size_t back = picks_.size(); back-- > i;)
+        bool whole = true;
+        if (i < picks_.size() && written != 0) {
+            try {
+                i = split(box, i, written, pool);
+            } catch (std::bad_alloc const&) {
+                whole = false;
+            }
+        }
+        put_back(box, i);
+        return whole;
+    }
+    void put_back(outbox& box, std::size_t first) noexcept
+    {
+        for (std::size_t back = picks_.size(); back-- > first;)
             if (picks_[back].node != nullptr)
                 box.unpop(picks_[back].queue, picks_[back].node, picks_[back].bytes == 0);
     }
@@ -19314,6 +19424,116 @@ private:
 
 }  // namespace polycast::inline v0::detail
 
+// ---- polycast/session/direct_output.hpp ----
+
+namespace polycast::inline v0::detail {
+
+template <class Shard>
+class output;
+
+/// What a handler sends to the session whose bytes it is handling: side by side into one buffer, which is written when
+/// those bytes are done, past the outbox. Not where events are counted, or must be on a disk before they leave.
+template <class Shard>
+class direct_output {
+public:
+    using session_type = typename Shard::session_type;
+    using C = typename Shard::composition_type;
+
+    direct_output(Shard& shard, output<Shard>& out) noexcept : shard_(shard), out_(out) {}
+
+    /// `s` is the session whose bytes are being handled, until `end`.
+    void begin(session_type& s) noexcept { owner_ = &s; }
+    void end(session_type& s)
+    {
+        write(s);
+        if (owner_ == &s)
+            owner_ = nullptr;
+    }
+    /// What it was sent in this turn is not whole.
+    void forget(session_type const& s) noexcept
+    {
+        if (owner_ != &s)
+            return;
+        owner_ = nullptr;
+        buffer_.clear();
+    }
+    /// The first bytes of a session, before it has frames.
+    void append(std::string_view wire) { buffer_.append(wire); }
+    [[nodiscard]] std::size_t bytes() const noexcept { return buffer_.size(); }
+    /// Writes what there is for `s`.
+    void write(session_type& s)
+    {
+        if (owner_ == &s && !buffer_.empty())
+            write_now(s);
+    }
+    [[nodiscard]] bool takes(session_type const& s, urgency const& u) const noexcept
+    {
+        if constexpr (Shard::durable)
+            return false;
+        return owner_ == &s && s.box_.empty() && !s.blocked_ && C::batching::when(u.lane) != flush_time::window &&
+               !(u.event && s.counts_events());
+    }
+    /// Beside what this turn has already written to `s`. Large payloads are not copied: they leave at once.
+    outcome emit(session_type& s, outgoing const& message, urgency const& u)
+    {
+        auto const payload = message.payload;
+        bool const by_reference = payload.size() >= gather_at_bytes;
+        char* const at = buffer_.prepare(max_header_bytes + (by_reference ? 0 : payload.size()));
+        auto const header = encode_header(at, {.op = message.op, .rsv1 = message.rsv1, .payload_bytes = payload.size()});
+        buffer_.commit(header);
+        out_.count(s, header + payload.size(), u.event);
+        if (u.event) {
+            ++s.counts_.delivered;
+            shard_.observe().count(metric::delivered, 1);
+        }
+        if (!by_reference)
+            buffer_.append(payload);
+        if (!by_reference && C::batching::when(u.lane) != flush_time::now && buffer_.size() < write_at_bytes)
+            return outcome::queued;
+        write_now(s, by_reference ? payload : std::string_view());
+        return s.box_.empty() ? outcome::delivered : outcome::queued;
+    }
+
+private:
+    static constexpr std::size_t gather_at_bytes = 8 * 1024;
+    static constexpr std::size_t write_at_bytes = 256 * 1024;
+
+    /// Writes the buffer, and `tail` behind it without copying it; what does not fit is kept in the outbox.
+    void write_now(session_type& s, std::string_view tail = {})
+    {
+        std::error_code ec;
+        std::span<char const> const runs[] = {{buffer_.data(), buffer_.size()}, {tail.data(), tail.size()}};
+        auto const written =
+            tail.empty() ? s.stream_.write_some(runs[0], ec) : s.stream_.write_some(transport::gather_list(runs), ec);
+        shard_.observe().count(metric::writes, 1);
+        if (ec && !transport::would_block(ec)) {
+            buffer_.clear();
+            return shard_.ends().kill(s);
+        }
+        shard_.observe().count(metric::bytes_out, written);
+        if (written < runs[0].size() + runs[1].size()) {
+            auto const of_head = written < runs[0].size() ? written : runs[0].size();
+            try {
+                auto rest = shared_frame::verbatim(runs[0].subspan(of_head), runs[1].subspan(written - of_head));
+                s.box_.count_in(rest->wire_bytes());
+                s.box_.set_partial(std::move(rest), 0);
+                out_.wait_writable(s);
+            } catch (std::bad_alloc const&) {  // a frame was begun and cannot be ended
+                buffer_.clear();
+                return shard_.ends().kill(s);
+            }
+        }
+        buffer_.clear();
+    }
+
+    Shard& shard_;
+    output<Shard>& out_;
+    byte_buffer buffer_;
+    session_type* owner_ = nullptr;
+};
+
+}  // namespace polycast::inline v0::detail
+
 // ---- polycast/session/pressure.hpp ----
 
 namespace polycast::inline v0::detail {
@@ -19419,8 +19639,11 @@ private:
         if constexpr (C::delivery::resumes)
             if (s.ledger_) {
                 s.ledger_->owe_gap(1, loss::evicted);  // told before the next number is given
+                shard_.journal().owes(*s.ledger_);
                 if (s.has_connection())
                     shard_.out().mark_dirty(s);  // or now, if none is
+                else
+                    shard_.want_turn();
                 return;
             }
         shard_.tells().dropped(s, {0, 0, 1, loss::evicted});
@@ -19483,7 +19706,12 @@ public:
             auto const queue = s.box_.next(lanes & static_cast<lane_mask>(~control_only));
             if (queue == outbox::queue_count)
                 break;
+            // All that may fail is done before the event leaves its lane.
             reserve(s);
+            bool const writes = writes_to(s);
+            frame_ref fitted;  // none: it is written as it is
+            if (writes && !packing_.fits(s, *s.box_.front(queue)->frame))
+                fitted = packing_.fitted(s, s.box_.front(queue)->frame);
             frame_node* const node = s.box_.pop(queue);
             shard_.out().left_lane(s, *node);
             if (node->events != 0 && number(s, *node)) {  // the log has it now
@@ -19491,14 +19719,17 @@ public:
                 node->events = 0;
             }
             node->joins = (joined_ >> queue & 1) != 0;
-            if (writes_to(s) && packing_.fits(s, *node->frame)) {
-                s.box_.stage(node);
+            if (!writes) {
+                s.box_.count_out(node->frame->wire_bytes(), node->events);
+                nodes_.give_back(node);
                 continue;
             }
-            s.box_.count_out(node->frame->wire_bytes(), node->events);
-            if (writes_to(s))
-                put(s, node->frame, node->events, node->joins)->critical = node->critical;
-            nodes_.give_back(node);
+            if (fitted) {
+                s.box_.count_out(node->frame->wire_bytes());
+                s.box_.count_in(fitted->wire_bytes());
+                node->frame = std::move(fitted);
+            }
+            s.box_.stage(node);
         }
     }
     /// A new connection has resumed the session: what is in the log goes first.
@@ -19548,10 +19779,12 @@ private:
         if constexpr (C::delivery::resumes)
             if (s.ledger_ && s.ledger_->owed_gap() != 0) {
                 auto& l = *s.ledger_;
+                l.reserve();
                 drop const d{l.count() + 1, l.count() + l.owed_gap(), l.owed_gap(), l.owed_why()};
                 l.skip(d.events, d.why, shard_.seconds());
                 l.paid_gap();
                 shard_.journal().skipped(l, d.from, d.to, d.why);
+                shard_.journal().owes(l);
                 shard_.tells().dropped(s, d);
                 if (writes_to(s))
                     tell_gap(s, d.from, d.to, d.why);
@@ -19578,9 +19811,8 @@ namespace polycast::inline v0::detail {
 
 /// The way out of a shard: event → bytes → outbox → transport, one write a session a turn.
 ///
-/// What a handler sends to the session whose bytes it is handling goes side by side into one buffer and leaves when
-/// those bytes are done, without passing through an outbox; not where events are counted, or must be on a disk before
-/// they leave. Everything else is queued in the receiver's outbox and written when the batching policy says.
+/// What a handler sends to the session whose bytes it is handling leaves past the outbox where it may (`direct_output`).
+/// Everything else is queued in the receiver's outbox and written when the batching policy says.
 template <class Shard>
 class output {
 public:
@@ -19589,7 +19821,8 @@ public:
 
     explicit output(Shard& shard)
         : shard_(shard), packing_(shard), staging_(shard, packing_, nodes_, joined_lanes), pressure_(shard, nodes_),
-          merging_(shard, nodes_), writer_(C::serializer::joins, C::serializer::separator), windows_(shard.loop())
+          merging_(shard, nodes_), writer_(C::serializer::joins, C::serializer::separator), windows_(shard.loop()),
+          direct_(shard, *this)
     {
     }
 
@@ -19603,7 +19836,7 @@ public:
             if (C::serializer::encode(text, head, event, &appended))
                 return outcome::refused;
             shard_.observe().count(metric::encodes, 1);
-            if (!writes_directly(s, urgency_of<Event>)) {
+            if (!direct_.takes(s, urgency_of<Event>)) {
                 auto const frame = make_coalescing_frame<typename C::serializer>(head, event, text.view(), appended);
                 frame->mark_joinable();
                 return enqueue(s, frame, urgency_of<Event>);
@@ -19625,36 +19858,17 @@ public:
     {
         return emit_payload(s, {plain.payload(), plain.op(), true}, urgency_of<control::ok>);
     }
-    /// Queues a frame in a lane; the batching policy says when it is written.
+    /// Queues a frame in a lane; the batching policy says when it is written. What there is no memory for is refused, as
+    /// it is at a cap.
     outcome enqueue(session_type& s, frame_ref const& emitted, urgency const& u)
     {
         if (!s.takes_events())
             return outcome::gone;
-        auto const queue = outbox::queue_of(u.lane);
-        auto plan = merging_.merge(s, emitted, queue, u);
-        auto const bytes = emitted->wire_bytes();
-        if (!pressure_.has_room(s, plan.more_bytes(), plan.more_events())) {
-            if (!make_room(s, bytes, u))
-                return s.takes_events() ? pressure_.refuse(s, u) : outcome::gone;
-            plan = {emitted};  // the older one may have left meanwhile
+        try {
+            return queue(s, emitted, u);
+        } catch (std::bad_alloc const&) {
+            return pressure_.refuse(s, u);
         }
-        if (u.barrier)  // all that was emitted before it, whatever the lane
-            staging_.stage(s, all_lanes, ~std::size_t{0});
-        bool const first = s.box_.waiting(u.lane) == 0;
-        if (plan.taken != nullptr)
-            merging_.taken(s, plan.taken, queue);
-        auto* const node = s.box_.push(nodes_, queue, plan.frame, u.event ? 1 : 0);
-        node->critical = u.critical;
-        merging_.queued(s, node, queue, u);
-        count(s, bytes, u.event);
-        shard_.log().accepted(s, *node, u);
-        if (u.barrier) {
-            staging_.stage(s, all_lanes, ~std::size_t{0});
-            if (s.has_connection())
-                mark_dirty(s);
-            return outcome::queued;
-        }
-        return s.has_connection() ? schedule(s, u.lane, first) : outcome::queued;
     }
     /// Whether so much more can be queued at once.
     [[nodiscard]] bool has_room(session_type const& s, std::size_t bytes, std::size_t events) const noexcept
@@ -19707,9 +19921,13 @@ public:
     void resume(session_type& s)
         requires C::delivery::resumes
     {
-        staging_.replay(s);
-        s.ledger_->replayed = s.box_.staged_bytes();
         s.due_ = all_lanes;
+        try {
+            staging_.replay(s);
+        } catch (std::bad_alloc const&) {
+            return shard_.ends().kill(s);  // it comes again
+        }
+        s.ledger_->replayed = s.box_.staged_bytes();
         mark_dirty(s);
     }
     void tell_gap(session_type& s, std::uint64_t from, std::uint64_t to, loss why) { staging_.tell_gap(s, from, to, why); }
@@ -19723,25 +19941,110 @@ public:
     [[nodiscard]] bool can_unpack(shared_frame const& frame) { return packing_.can_unpack(frame); }
     static void left_lane(session_type& s, frame_node const& node) noexcept { merging<Shard>::left(s, node); }
 
-    /// `s` is the session whose bytes are being handled, until `end_direct`.
-    void begin_direct(session_type& s) noexcept { direct_owner_ = &s; }
-    /// The first bytes of a session, before it has frames.
-    void direct_bytes(std::string_view wire) { direct_.append(wire); }
-    void end_direct(session_type& s)
-    {
-        if (direct_owner_ != &s)
-            return;
-        if (!direct_.empty())
-            write_directly(s);
-        direct_owner_ = nullptr;
-    }
+    /// What is sent to the session whose bytes are being handled.
+    [[nodiscard]] direct_output<Shard>& direct() noexcept { return direct_; }
 
-    /// Writes what is due. While the transport is full, only its becoming writable leads here: then little is given its
-    /// final place at once, since what comes later and is urgent goes behind that.
+    /// Writes what is due. Where memory runs out, the session loses its connection, and no event: which of them the peer
+    /// has is not known to the end, and a client that counts finds out when it comes again.
     void flush(session_type& s, bool was_full = false)
     {
-        if (direct_owner_ == &s && !direct_.empty())
-            write_directly(s);
+        try {
+            write_out(s, was_full);
+        } catch (std::bad_alloc const&) {
+            shard_.ends().kill(s);
+        }
+    }
+    /// There are so many sessions: none is forgotten for want of memory when it has something to be written.
+    void expect(std::size_t sessions)
+    {
+        for (auto* const list : {&dirty_, &flushing_, &unlogged_})
+            if (list->capacity() < 2 * sessions)  // those of a turn, and those that took the places of its dead
+                list->reserve(4 * sessions);
+    }
+    void flush_dirty()
+    {
+        flushing_.swap(dirty_);
+        if constexpr (Shard::durable)  // what is about to be written is on the disk first, all of it by one commit
+            for (handle const h : flushing_)
+                if (session_type* const s = shard_.find(h); s != nullptr && s->has_connection() && !s->blocked_ &&
+                                                            !s->held_ && staging_.needed(*s))
+                    stage_or_end(*s, s->due_, staging_.good_write_bytes());
+        for (handle const h : flushing_)
+            if (session_type* const s = shard_.find(h)) {
+                s->dirty_ = false;
+                flush(*s);
+            }
+        flushing_.clear();
+    }
+    /// Once a tick: whoever waits for the log to be written is looked at again.
+    void retry_log()
+    {
+        for (handle const h : std::exchange(unlogged_, {}))
+            if (session_type* const s = shard_.find(h))
+                mark_dirty(*s);
+    }
+    void mark_dirty(session_type& s) noexcept
+    {
+        if (std::exchange(s.dirty_, true))
+            return;
+        dirty_.push_back(s.handle_);  // `expect` has made room
+        shard_.want_turn();
+    }
+
+    void count(session_type& s, std::size_t bytes, bool event) noexcept
+    {
+        ++s.record_.messages_out;
+        s.record_.bytes_out += bytes;
+        if (s.has_connection())
+            s.active_at_ = shard_.now();
+        shard_.observe().count(metric::messages_out, 1);
+        if (event) {
+            ++s.counts_.published;
+            shard_.observe().count(metric::published, 1);
+        }
+    }
+    void wait_writable(session_type& s)
+    {
+        s.stream_.wait_writable(typename Shard::ready{&shard_, s.handle_, true, s.connection_});
+        s.blocked_ = true;  // now that somebody will say when it is not
+    }
+
+    /// Drops what is queued; what is half written stays, unless the session is dead.
+    void drop(session_type& s)
+    {
+        std::uint64_t lost = s.box_.events();
+        if constexpr (C::delivery::resumes)
+            if (s.ledger_ && s.phase_ == phase::dead) {
+                lost += s.ledger_->unresolved();
+                s.ledger_->clear();
+            }
+        s.counts_.dropped += lost;
+        shard_.observe().count(metric::dropped, lost);
+        merging_.clear(s);
+        if (s.phase_ == phase::dead)
+            s.box_.clear(nodes_);
+        else
+            s.box_.drop_waiting(nodes_);
+    }
+    /// The connection is gone, the session is not.
+    void drop_connection(session_type& s) { s.box_.drop_connection(nodes_); }
+
+private:
+    static constexpr std::size_t max_waiting_pongs = 16;
+    static constexpr std::size_t max_waiting_answers = 16 * 1024;
+    static constexpr lane_mask joined_lanes = [] {
+        lane_mask m = 0;
+        for (lane const l : {lane::high, lane::normal, lane::batch})
+            if (C::batching::when(l) == flush_time::window)
+                m |= mask_of(l);
+        return m;
+    }();
+
+    /// While the transport is full, only its becoming writable leads here: then little is given its final place at once,
+    /// since what comes later and is urgent goes behind that.
+    void write_out(session_type& s, bool was_full)
+    {
+        direct_.write(s);
         if (s.blocked_ || !s.has_connection())
             return;
         auto const before = s.box_.queued_bytes();
@@ -19769,86 +20072,64 @@ public:
         pressure_.relieved(s);
         shard_.drained(s);
     }
-    void flush_dirty()
+    outcome queue(session_type& s, frame_ref const& emitted, urgency const& u)
     {
-        flushing_.swap(dirty_);
-        if constexpr (Shard::durable)  // what is about to be written is on the disk first, all of it by one commit
-            for (handle const h : flushing_)
-                if (session_type* const s = shard_.find(h); s != nullptr && s->has_connection() && !s->blocked_ &&
-                                                            !s->held_ && staging_.needed(*s))
-                    staging_.stage(*s, s->due_, staging_.good_write_bytes());
-        for (handle const h : flushing_)
-            if (session_type* const s = shard_.find(h)) {
-                s->dirty_ = false;
-                flush(*s);
-            }
-        flushing_.clear();
+        auto const queue = outbox::queue_of(u.lane);
+        auto plan = merging_.merge(s, emitted, queue, u);
+        auto const bytes = emitted->wire_bytes();
+        if (!pressure_.has_room(s, plan.more_bytes(), plan.more_events())) {
+            if (!make_room(s, bytes, u))
+                return s.takes_events() ? pressure_.refuse(s, u) : outcome::gone;
+            plan = {emitted};  // the older one may have left meanwhile
+        }
+        if (u.barrier)  // all that was emitted before it, whatever the lane
+            stage_all(s);
+        bool const first = s.box_.waiting(u.lane) == 0;
+        auto* const node = s.box_.push(nodes_, queue, plan.frame, u.event ? 1 : 0);
+        node->critical = u.critical;
+        try {
+            shard_.log().accepted(s, *node, u);
+        } catch (...) {
+            s.box_.remove(queue, node);
+            nodes_.give_back(node);
+            throw;
+        }
+        // Now it is the session's, and nothing below fails.
+        if (plan.taken != nullptr)
+            merging_.taken(s, plan.taken, queue);
+        merging_.queued(s, node, queue, u);
+        count(s, bytes, u.event);
+        if (u.barrier) {
+            stage_all(s);
+            if (s.has_connection())
+                mark_dirty(s);
+            return outcome::queued;
+        }
+        return s.has_connection() ? schedule(s, u.lane, first) : outcome::queued;
     }
-    /// Once a tick: whoever waits for the log to be written is looked at again.
-    void retry_log()
+    void stage_all(session_type& s)
     {
-        for (handle const h : std::exchange(unlogged_, {}))
-            if (session_type* const s = shard_.find(h))
-                mark_dirty(*s);
+        stage_or_end(s, all_lanes, ~std::size_t{0});
+        if (!s.has_connection())  // as it is now, or was before: numbers need little memory
+            staging_.stage(s, all_lanes, ~std::size_t{0});
     }
-    void mark_dirty(session_type& s)
+    void stage_or_end(session_type& s, lane_mask lanes, std::size_t most_bytes)
     {
-        if (s.dirty_)
-            return;
-        dirty_.push_back(s.handle_);
-        s.dirty_ = true;  // now that it will be flushed
-        shard_.want_turn();
-    }
-
-    /// Drops what is queued; what is half written stays, unless the session is dead.
-    void drop(session_type& s)
-    {
-        std::uint64_t lost = s.box_.events();
-        if constexpr (C::delivery::resumes)
-            if (s.ledger_ && s.phase_ == phase::dead) {
-                lost += s.ledger_->unresolved();
-                s.ledger_->clear();
-            }
-        s.counts_.dropped += lost;
-        shard_.observe().count(metric::dropped, lost);
-        merging_.clear(s);
-        if (s.phase_ == phase::dead)
-            s.box_.clear(nodes_);
-        else
-            s.box_.drop_waiting(nodes_);
-    }
-    /// The connection is gone, the session is not.
-    void drop_connection(session_type& s) { s.box_.drop_connection(nodes_); }
-
-private:
-    static constexpr std::size_t max_waiting_pongs = 16;
-    static constexpr std::size_t max_waiting_answers = 16 * 1024;
-    static constexpr std::size_t gather_at_bytes = 8 * 1024;
-    static constexpr std::size_t write_directly_at_bytes = 256 * 1024;
-    static constexpr lane_mask joined_lanes = [] {
-        lane_mask m = 0;
-        for (lane const l : {lane::high, lane::normal, lane::batch})
-            if (C::batching::when(l) == flush_time::window)
-                m |= mask_of(l);
-        return m;
-    }();
-
-    [[nodiscard]] bool writes_directly(session_type const& s, urgency const& u) const noexcept
-    {
-        if constexpr (Shard::durable)
-            return false;
-        return direct_owner_ == &s && s.box_.empty() && !s.blocked_ && C::batching::when(u.lane) != flush_time::window &&
-               !(u.event && s.counts_events());
+        try {
+            staging_.stage(s, lanes, most_bytes);
+        } catch (std::bad_alloc const&) {
+            shard_.ends().kill(s);
+        }
     }
     outcome emit_payload(session_type& s, outgoing message, urgency const& u)
     {
-        bool const directly = writes_directly(s, u);
+        bool const directly = direct_.takes(s, u);
         // Asked before it is compressed: what a context has compressed must be sent.
-        if (directly && message.payload.size() + direct_.size() > shard_.options().max_outbox_bytes)
+        if (directly && message.payload.size() + direct_.bytes() > shard_.options().max_outbox_bytes)
             return pressure_.refuse(s, u);
         packing_.pack(s, message, directly);
         if (directly)
-            return emit_directly(s, message, u);
+            return direct_.emit(s, message, u);
         auto const frame = shared_frame::message(message.op, message.payload, message.rsv1);
         if (message.packed)
             frame->set_form(s.profile_);
@@ -19881,55 +20162,17 @@ private:
                 s.due_ |= mask_of(l);
                 mark_dirty(s);
             } else if (first || !windows_.is_open(s.windows_, l)) {
-                windows_.open(shard_, s.handle_, s.windows_, l);
+                try {
+                    windows_.open(shard_, s.handle_, s.windows_, l);
+                } catch (std::bad_alloc const&) {  // then it does not wait
+                    s.due_ |= mask_of(l);
+                    mark_dirty(s);
+                }
             }
             break;
         }
         return outcome::queued;
     }
-    /// Beside what this turn has already written to `s`. Large payloads are not copied: they leave at once.
-    outcome emit_directly(session_type& s, outgoing const& message, urgency const& u)
-    {
-        auto const payload = message.payload;
-        bool const by_reference = payload.size() >= gather_at_bytes;
-        char* const at = direct_.prepare(max_header_bytes + (by_reference ? 0 : payload.size()));
-        auto const header = encode_header(at, {.op = message.op, .rsv1 = message.rsv1, .payload_bytes = payload.size()});
-        direct_.commit(header);
-        count(s, header + payload.size(), u.event);
-        if (u.event) {
-            ++s.counts_.delivered;
-            shard_.observe().count(metric::delivered, 1);
-        }
-        if (!by_reference)
-            direct_.append(payload);
-        if (!by_reference && C::batching::when(u.lane) != flush_time::now && direct_.size() < write_directly_at_bytes)
-            return outcome::queued;
-        write_directly(s, by_reference ? payload : std::string_view());
-        return s.box_.empty() ? outcome::delivered : outcome::queued;
-    }
-    /// Writes the direct buffer, and `tail` behind it without copying it; what does not fit is kept in the outbox.
-    void write_directly(session_type& s, std::string_view tail = {})
-    {
-        std::error_code ec;
-        std::span<char const> const runs[] = {{direct_.data(), direct_.size()}, {tail.data(), tail.size()}};
-        auto const written =
-            tail.empty() ? s.stream_.write_some(runs[0], ec) : s.stream_.write_some(transport::gather_list(runs), ec);
-        shard_.observe().count(metric::writes, 1);
-        if (ec && !transport::would_block(ec)) {
-            direct_.clear();
-            return shard_.ends().kill(s);
-        }
-        shard_.observe().count(metric::bytes_out, written);
-        if (written < runs[0].size() + runs[1].size()) {
-            auto const of_head = written < runs[0].size() ? written : runs[0].size();
-            auto rest = shared_frame::verbatim(runs[0].subspan(of_head), runs[1].subspan(written - of_head));
-            s.box_.count_in(rest->wire_bytes());
-            s.box_.set_partial(std::move(rest), 0);
-            wait_writable(s);
-        }
-        direct_.clear();
-    }
-
     void wait_for_log(session_type& s)
     {
         if (std::find(unlogged_.begin(), unlogged_.end(), s.handle_) == unlogged_.end())
@@ -19945,11 +20188,6 @@ private:
         }
         return s.takes_events() && (pressure_.has_room(s, bytes) || pressure_.make_room(s, bytes, u));
     }
-    void wait_writable(session_type& s)
-    {
-        s.stream_.wait_writable(typename Shard::ready{&shard_, s.handle_, true, s.connection_});
-        s.blocked_ = true;  // now that somebody will say when it is not
-    }
     /// Behind everything that was queued goes the close frame, if one is owed.
     [[nodiscard]] bool closes(session_type& s)
     {
@@ -19959,19 +20197,6 @@ private:
         s.held_ = true;  // RFC 6455 §5.5.1: nothing follows it
         return true;
     }
-    void count(session_type& s, std::size_t bytes, bool event) noexcept
-    {
-        ++s.record_.messages_out;
-        s.record_.bytes_out += bytes;
-        if (s.has_connection())
-            s.active_at_ = shard_.now();
-        shard_.observe().count(metric::messages_out, 1);
-        if (event) {
-            ++s.counts_.published;
-            shard_.observe().count(metric::published, 1);
-        }
-    }
-
     Shard& shard_;
     packing<Shard> packing_;
     node_pool nodes_;
@@ -19980,8 +20205,7 @@ private:
     merging<Shard> merging_;
     writer writer_;
     windows<Shard> windows_;
-    byte_buffer direct_;
-    session_type* direct_owner_ = nullptr;
+    direct_output<Shard> direct_;
     std::vector<handle> dirty_;
     std::vector<handle> flushing_;
     std::vector<handle> unlogged_;  ///< what they are owed is not in the log yet
@@ -20020,25 +20244,17 @@ public:
 
     // --- for the server --------------------------------------------------------------------------------------------
 
-    [[nodiscard]] std::uint16_t listening_port() const { return acceptor_.port(); }
+    [[nodiscard]] std::uint16_t listening_port() const { return accepting_.port(); }
 
     void listen(std::uint16_t port, std::error_code& ec)
     {
-        bool const shares = options_.shards > 1;
-        if (shares && index_ == 0) {
-            // A port that is shared can be shared with a stranger: see first whether it is free.
-            acceptor_.listen({options_.address, port}, {}, ec);
-            acceptor_.close();
-            if (ec)
-                return;
-        }
-        acceptor_.listen({options_.address, port}, {.share_port = shares}, ec);
+        accepting_.listen(port, ec);
         if (ec)
             return;
         swept_at_ = now_ = began_at_ = loop_.now();
         port_->mailboxes[index_].open(notifier_, options_.max_mailbox_emissions, options_.max_mailbox_bytes);
         notifier_.wait(step{this, &shard::mail_came});
-        accept();
+        accepting_.accept();
         tick_.start(options_.tick, step{this, &shard::tick});
     }
     /// Before it listens: a session of an earlier process.
@@ -20058,8 +20274,8 @@ public:
         if (std::exchange(draining_, true))
             return;
         take_mail();  // what was emitted before the stop is sent before the goodbye
-        acceptor_.close();
-        pause_.start(options_.drain_timeout, step{this, &shard::pause_over});
+        accepting_.close();
+        deadline_.start(options_.drain_timeout, step{this, &shard::out_of_time});
         sessions_.for_each([this](session_type& s, auto) {
             if (s.phase_ == phase::open || s.phase_ == phase::greeting) {
                 s.due_ = all_lanes;
@@ -20200,8 +20416,18 @@ public:
             port_->users.leave(s.user_, index_);
         port_->profiles.lower(s.profile_);
     }
+    [[nodiscard]] std::size_t unopened() const noexcept { return sessions_.size() - open_; }
+    /// A connection has been accepted. Throws `std::bad_alloc`: then it is closed.
+    void admit(typename transport_type::stream&& connected)
+    {
+        session_type& s = emplace(std::move(connected));
+        s.opened_at_ = s.active_at_ = now_;
+        enter(s, phase::handshake, options_.handshake_timeout);
+        or_ends(s, [&] { read_on(s); });
+    }
     session_type& emplace(typename transport_type::stream&& connection)
     {
+        out_.expect(sessions_.size() + 1);
         return sessions_.emplace(*this, std::move(connection));
     }
 
@@ -20231,12 +20457,17 @@ public:
             return ending_.kill(*s);
         out_.flush(*s, true);
     }
-    void want_turn()
+    /// Without the memory to ask for one, the tick does.
+    void want_turn() noexcept
     {
+        turn_owed_ = true;
         if (turn_wanted_)
             return;
-        loop_.post(step{this, &shard::run_turn});
-        turn_wanted_ = true;  // now that it comes, even if memory runs out
+        try {
+            loop_.post(step{this, &shard::run_turn});
+            turn_wanted_ = true;
+        } catch (std::bad_alloc const&) {
+        }
     }
     /// Fans out what was posted, `max_bytes` or more of it.
     void take_mail(std::size_t max_bytes = ~std::size_t{0}) { intake_.take(*this, max_bytes); }
@@ -20291,25 +20522,16 @@ public:
 private:
     static constexpr std::size_t mail_a_turn_bytes = 256 * 1024;
 
-    void accept()
+    /// A session for which there is no memory loses its connection.
+    template <class F>
+    void or_ends(session_type& s, F f)
     {
-        acceptor_.accept([this](std::error_code ec, typename transport_type::stream connected) {
-            turn_scope const scope(*this);
-            if (draining_ || ec == std::errc::operation_canceled)
-                return;
-            if (ec) {
-                // Most likely out of descriptors: those of closing sessions come back.
-                pause_.start(std::chrono::milliseconds(100), step{this, &shard::pause_over});
-                return;
-            }
-            if (sessions_.size() - open_ >= options_.max_unopened)
-                return accept();  // `connected` is closed: too many have not opened, or not ended, already
-            session_type& s = sessions_.emplace(*this, std::move(connected));
-            s.opened_at_ = s.active_at_ = now_;
-            enter(s, phase::handshake, options_.handshake_timeout);
-            read_on(s);
-            accept();
-        });
+        try {
+            f();
+        } catch (std::bad_alloc const&) {
+            out_.direct().forget(s);
+            ending_.kill(s);
+        }
     }
     void readable(handle h, std::uint8_t connection, std::error_code ec)
     {
@@ -20318,26 +20540,30 @@ private:
             return;
         turn_scope const scope(*this);
         s->reading_ = false;
+        or_ends(*s, [&] { read_now(*s, ec); });
+    }
+    void read_now(session_type& s, std::error_code ec)
+    {
         // A peer may shut its end and still wait for what is queued: its end is looked at when that has left.
-        if (s->phase_ == phase::draining)
+        if (s.phase_ == phase::draining)
             return;
         std::size_t count = 0;
         if (!ec)
-            count = s->stream_.read_some({read_buffer_.data(), options_.read_buffer_bytes}, ec);
+            count = s.stream_.read_some({read_buffer_.data(), options_.read_buffer_bytes}, ec);
         if (ec && !transport::would_block(ec))
-            return ending_.kill(*s);
+            return ending_.kill(s);
         if (!ec) {
-            s->active_at_ = now_;
-            s->record_.bytes_in += count;
+            s.active_at_ = now_;
+            s.record_.bytes_in += count;
             observer_.count(metric::bytes_in, count);
-            out_.begin_direct(*s);
-            receive(*s, {read_buffer_.data(), count});
-            out_.end_direct(*s);
+            out_.direct().begin(s);
+            receive(s, {read_buffer_.data(), count});
+            out_.direct().end(s);
             if constexpr (C::delivery::resumes)
-                if (s->phase_ == phase::moving)
-                    return depart(*s, {read_buffer_.data() + count - s->assembler_.rest_bytes(), s->assembler_.rest_bytes()});
+                if (s.phase_ == phase::moving)
+                    return depart(s, {read_buffer_.data() + count - s.assembler_.rest_bytes(), s.assembler_.rest_bytes()});
         }
-        read_on(*s);
+        read_on(s);
     }
     /// The connection of `s` resumes another session. `rest`: what was read and not looked at.
     void depart(session_type& s, std::string_view rest)
@@ -20384,7 +20610,7 @@ private:
     void run_turn()
     {
         turn_scope const scope(*this);
-        turn_wanted_ = false;
+        turn_wanted_ = turn_owed_ = false;
         out_.flush_dirty();
         keeping_.end_turn();
         notices_.tell();
@@ -20409,22 +20635,24 @@ private:
         bool const sweep = now_ - swept_at_ >= options_.stale_sweep;
         if (sweep)
             swept_at_ = now_;
-        sessions_.for_each([&](session_type& s, auto) { keepalive<shard>::look(*this, s, sweep); });
+        sessions_.for_each([&](session_type& s, auto) { or_ends(s, [&] { keepalive<shard>::look(*this, s, sweep); }); });
+        if (turn_owed_)
+            want_turn();
         if constexpr (durable)
             out_.retry_log();
         tick_.start(options_.tick, step{this, &shard::tick});
     }
-    void pause_over() { draining_ ? loop_.stop() : accept(); }
+    void out_of_time() { loop_.stop(); }
 
     std::uint32_t const index_;
     server_options const& options_;
     App& app_;
     std::shared_ptr<port_type> port_;
     loop_type loop_;
-    typename transport_type::acceptor acceptor_{loop_};
+    accepting<shard> accepting_{*this};
     typename transport_type::notifier notifier_{loop_};
     typename transport_type::timer tick_{loop_};
-    typename transport_type::timer pause_{loop_};  ///< before accepting again; then the drain's deadline
+    typename transport_type::timer deadline_{loop_};  ///< of the drain
 
     slot_map<session_type> sessions_;
     group_registry<session_type> rooms_;
@@ -20444,6 +20672,7 @@ private:
     time_point now_{};
     time_point began_at_{};
     time_point swept_at_{};
+    bool turn_owed_ = false;
     bool turn_wanted_ = false;
     bool draining_ = false;
 };
