@@ -99,6 +99,7 @@ struct ledger {
     int client = -1;
     bool plain = false;   ///< its receiver counts nothing
     bool alive = true;    ///< `opened` was called and `closed` was not
+    bool ending = false;        ///< it was closed for good, or its client says that it will be
     bool waits_in_log = false;  ///< its server was killed
     int away = 0, resumed = 0, expired = 0, closed = 0;
     std::function<probe()> look{};

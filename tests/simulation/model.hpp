@@ -79,11 +79,14 @@ public:
         ++seen.restored;
         return *l;
     }
-    void all_restored() const
+    void all_restored()
     {
-        for (ledger const* const l : alive_)
-            if (l->waits_in_log)
-                l->broken("the log has forgotten it");
+        for (ledger* const l : std::vector<ledger*>(alive_))
+            if (l->waits_in_log) {
+                if (!l->ending)
+                    l->broken("the log has forgotten it");
+                closed(*l);
+            }
     }
     void expired(ledger& l)
     {

@@ -104,6 +104,8 @@ public:
             return;
         around_.note("client closes for good", who());
         parting_ = true;
+        if (life_ != nullptr)
+            life_->ending = true;
         link_->close(pc::close_code::normal);
     }
     void read(bool on)
@@ -326,6 +328,9 @@ private:
         epoch_ = m.text("epoch");
         live_ = true;
         if (!resumed) {
+            for (pending& p : unanswered_)
+                p.first_sent = 0;  // a new session remembers nothing
+            sent_ = 0;
             for (auto& [room, p] : rooms_)
                 if (p.wanted)
                     unanswered_.insert(unanswered_.begin(), joining(room, p));

@@ -271,8 +271,11 @@ private:
     {
         static constexpr pc::close_code codes[] = {pc::close_code::migrate, pc::close_code::stale, pc::close_code::blocked,
                                                    pc::close_code::normal, pc::close_code::service_restart};
-        if (c.session() && c.session()->shut)
-            c.session()->shut(codes[how % std::size(codes)]);
+        auto const code = codes[how % std::size(codes)];
+        if (c.session() && c.session()->shut) {
+            c.session()->ending |= !pc::invites_reconnect(code);
+            c.session()->shut(code);
+        }
     }
 
     // --- running and judging --------------------------------------------------------------------------------------

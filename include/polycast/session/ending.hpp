@@ -79,12 +79,13 @@ public:
         s.due_ = all_lanes;
         shard_.out().mark_dirty(s);
     }
-    /// The session ends with its connection.
-    static void for_good([[maybe_unused]] session_type& s) noexcept
+    /// The session ends with its connection. It takes nothing from now on: a durable log must not bring it back without
+    /// what it was not given. What a server keeps that stops, it keeps.
+    void for_good([[maybe_unused]] session_type& s)
     {
         if constexpr (C::delivery::resumes)
-            if (s.ledger_)
-                s.ledger_->final = true;
+            if (s.ledger_ && !std::exchange(s.ledger_->final, true) && !shard_.draining())
+                shard_.journal().ended(*s.ledger_);
     }
     /// The session ends now, whatever it was doing.
     void finish(session_type& s, close_info info)
