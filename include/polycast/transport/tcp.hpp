@@ -1,8 +1,8 @@
 #pragma once
 
 #include <polycast/transport/policy.hpp>
+#include <polycast/transport/readiness.hpp>
 
-#include <asio/basic_socket_acceptor.hpp>
 #include <asio/basic_stream_socket.hpp>
 #include <asio/basic_waitable_timer.hpp>
 #include <asio/executor_work_guard.hpp>
@@ -17,7 +17,9 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -27,6 +29,7 @@
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 namespace polycast::inline v0::transport {
@@ -108,11 +111,25 @@ struct tcp {
         void on_termination(F f);
         void forget_termination() noexcept;
         [[nodiscard]] asio::io_context& context() noexcept { return context_; }
+        [[nodiscard]] detail::readiness& ready() noexcept { return ready_; }
 
     private:
+        void wait_for_ready()
+        {
+            watched_.async_wait(socket::wait_read, [this](std::error_code ec) {
+                if (ec)
+                    return;
+                ready_.run_ready();
+                wait_for_ready();
+            });
+        }
+
         // A loop belongs to one thread, so the reactor needs no lock; `post` from another thread still takes one.
         asio::io_context context_{ASIO_CONCURRENCY_HINT_UNSAFE_IO};
         asio::executor_work_guard<executor> work_{context_.get_executor()};
+        detail::readiness ready_;
+        // It is only waited on, for which a socket does; Asio's descriptors would be a second set of services.
+        socket watched_{context_.get_executor(), protocol::v4(), ready_.descriptor()};
         struct termination;
         std::unique_ptr<termination> termination_;
         std::array<std::uint64_t, 64> random_{};
@@ -137,106 +154,180 @@ struct tcp {
         int descriptor_;
     };
 
+    /// What a descriptor of a loop waits for.
+    class waits {
+    public:
+        explicit waits(loop& on) noexcept : on_(&on) {}
+        waits(waits&&) noexcept = default;
+        waits& operator=(waits&&) noexcept = default;
+
+        template <class Handler>
+        void wait(int descriptor, bool writing, Handler&& handler)
+        {
+            if (descriptor < 0)
+                return on_->post([h = std::forward<Handler>(handler)]() mutable {
+                    h(std::make_error_code(std::errc::operation_canceled));
+                });
+            if (!watch_)
+                watch_ = std::make_unique<detail::readiness::watch>(on_->ready(), descriptor);
+            watch_->wait(writing, std::forward<Handler>(handler));
+        }
+        /// What waits completes with `operation_canceled`, soon.
+        void cancel() noexcept
+        try {
+            if (!watch_)
+                return;
+            auto waiting = watch_->take_all();
+            if (waiting.empty())
+                return;
+            on_->post([w = std::move(waiting)]() mutable {
+                for (auto& h : w)
+                    h(std::make_error_code(std::errc::operation_canceled));
+            });
+        } catch (std::bad_alloc const&) {  // then nobody is told
+        }
+        /// The descriptor leaves the loop.
+        void forget() noexcept { watch_.reset(); }
+        /// The descriptor will be closed.
+        void end() noexcept
+        {
+            cancel();
+            if (watch_)
+                watch_->closes();
+            watch_.reset();
+        }
+        [[nodiscard]] loop& on() const noexcept { return *on_; }
+
+    private:
+        loop* on_;
+        std::unique_ptr<detail::readiness::watch> watch_;
+    };
+
     class stream {
     public:
-        explicit stream(loop& on) : socket_(on.context().get_executor()) {}  ///< closed
-        stream(loop& on, transit&& from) : stream(socket(on.context().get_executor(), protocol::v4(), from.take())) {}
-        explicit stream(socket&& connected) noexcept : socket_(std::move(connected))
+        explicit stream(loop& on) noexcept : waits_(on) {}  ///< closed
+        stream(loop& on, transit&& from) : stream(on, from.take()) {}
+        /// Takes over a connected socket that does not block.
+        stream(loop& on, int descriptor) noexcept : waits_(on), descriptor_(descriptor)
         {
-            std::error_code ignored;
-            socket_.non_blocking(true, ignored);
-            socket_.set_option(protocol::no_delay(true), ignored);
-#if defined(TCP_NOTSENT_LOWAT)
-            // What the kernel holds is not overtaken by what is urgent. It keeps what is on its way, which is all that
-            // throughput needs; the megabytes that it would take besides wait in the outbox, where they have lanes.
-            int const most = max_unsent_bytes;
-            ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, sizeof most);
-#endif
+            int const yes = 1;
+            ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
         }
+        stream(stream&& other) noexcept
+            : waits_(std::move(other.waits_)), descriptor_(std::exchange(other.descriptor_, -1)), held_back_(other.held_back_)
+        {
+        }
+        stream& operator=(stream&& other) noexcept
+        {
+            if (this != &other) {
+                close();
+                waits_ = std::move(other.waits_);
+                descriptor_ = std::exchange(other.descriptor_, -1);
+                held_back_ = other.held_back_;
+            }
+            return *this;
+        }
+        ~stream() { close(); }
 
         [[nodiscard]] std::size_t read_some(std::span<char> into, std::error_code& ec)
         {
-            auto const count = socket_.read_some(asio::buffer(into.data(), into.size()), ec);
-            ec = portable(ec);
+            auto const count = result([&] { return ::recv(descriptor_, into.data(), into.size(), 0); }, ec);
+            if (count == 0 && !ec && !into.empty())
+                ec = asio::error::eof;
             return count;
         }
         [[nodiscard]] std::size_t write_some(std::span<char const> one, std::error_code& ec)
         {
-            auto const count = socket_.write_some(asio::buffer(one.data(), one.size()), ec);
-            ec = portable(ec);
-            return count;
+            return result([&] { return ::send(descriptor_, one.data(), one.size(), MSG_NOSIGNAL); }, ec);
         }
         [[nodiscard]] std::size_t write_some(gather_list many, std::error_code& ec)
         {
-            std::array<asio::const_buffer, max_gather> buffers;
+            std::array<::iovec, max_gather> runs;
             std::size_t const count = many.size() < max_gather ? many.size() : max_gather;
             for (std::size_t i = 0; i < count; ++i)
-                buffers[i] = asio::const_buffer(many[i].data(), many[i].size());
-            auto const written = socket_.write_some(std::span<asio::const_buffer const>(buffers.data(), count), ec);
-            ec = portable(ec);
-            return written;
+                runs[i] = {const_cast<char*>(many[i].data()), many[i].size()};  // sendmsg(2) reads only
+            ::msghdr message{};
+            message.msg_iov = runs.data();
+            message.msg_iovlen = count;
+            return result([&] { return ::sendmsg(descriptor_, &message, MSG_NOSIGNAL); }, ec);
         }
         template <class Handler>
         void wait_readable(Handler&& handler)
         {
-            wait(socket::wait_read, std::forward<Handler>(handler));
+            waits_.wait(descriptor_, false, std::forward<Handler>(handler));
         }
         template <class Handler>
         void wait_writable(Handler&& handler)
         {
-            wait(socket::wait_write, std::forward<Handler>(handler));
+            waits_.wait(descriptor_, true, std::forward<Handler>(handler));
         }
-        void shutdown_send()
+        /// What is not yet sent stays with the caller, but for little: what the kernel holds is not overtaken by what is
+        /// urgent. It keeps what is on its way, which is all that throughput needs.
+        void hold_back() noexcept
         {
-            std::error_code ignored;
-            socket_.shutdown(socket::shutdown_send, ignored);
+#if defined(TCP_NOTSENT_LOWAT)
+            int const most = max_unsent_bytes;
+            if (!std::exchange(held_back_, true))
+                ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, sizeof most);
+#endif
         }
-        void close()
+        void shutdown_send() { ::shutdown(descriptor_, SHUT_WR); }
+        void close() noexcept
         {
-            std::error_code ignored;
-            socket_.close(ignored);
+            if (descriptor_ < 0)
+                return;
+            waits_.end();
+            ::close(std::exchange(descriptor_, -1));
         }
-        [[nodiscard]] bool is_open() const noexcept { return socket_.is_open(); }
+        [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
         [[nodiscard]] static constexpr bool can_leave() noexcept { return true; }
         [[nodiscard]] transit leave()
         {
-            std::error_code ignored;
-            return transit(socket_.release(ignored));
+            waits_.forget();
+            return transit(std::exchange(descriptor_, -1));
         }
 
         // For a transport on top of this one.
-        [[nodiscard]] int native_handle() { return socket_.native_handle(); }
+        [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
         /// Pending waits complete with `operation_canceled`; the stream stays open.
-        void cancel_waits()
-        {
-            std::error_code ignored;
-            socket_.cancel(ignored);
-        }
+        void cancel_waits() { waits_.cancel(); }
         /// `f()` soon, on the stream's loop.
         template <class F>
         void post(F&& f)
         {
-            socket_.get_executor().post(std::forward<F>(f), std::allocator<void>());
+            waits_.on().post(std::forward<F>(f));
         }
 
         [[nodiscard]] std::string peer_address() const
         {
-            std::error_code ec;
-            auto const peer = socket_.remote_endpoint(ec);
-            return ec ? std::string() : peer.address().to_string();
+            protocol::endpoint peer;
+            auto size = static_cast<::socklen_t>(peer.capacity());
+            if (::getpeername(descriptor_, peer.data(), &size) != 0)
+                return {};
+            peer.resize(size);
+            return peer.address().to_string();
         }
 
     private:
         static constexpr int max_unsent_bytes = 32 * 1024;
 
-        template <class Handler>
-        void wait(socket::wait_type what, Handler&& handler)
+        template <class Call>
+        [[nodiscard]] static std::size_t result(Call call, std::error_code& ec) noexcept
         {
-            socket_.async_wait(what, [h = std::forward<Handler>(handler)](std::error_code ec) mutable {
-                h(portable(ec));
-            });
+            ::ssize_t count = call();
+            while (count < 0 && errno == EINTR)
+                count = call();
+            if (count < 0) {
+                ec.assign(errno, std::system_category());
+                return 0;
+            }
+            ec.clear();
+            return static_cast<std::size_t>(count);
         }
-        socket socket_;
+
+        waits waits_;
+        int descriptor_ = -1;
+        bool held_back_ = false;
     };
 
     class timer {
@@ -304,9 +395,52 @@ struct tcp {
         std::shared_ptr<std::uint64_t> gone_ = std::make_shared<std::uint64_t>(0);
     };
 
+    /// A listening socket, TCP's or another, that does not block.
+    class listener {
+    public:
+        explicit listener(loop& on) noexcept : waits_(on) {}
+        listener(listener const&) = delete;
+        ~listener() { close(); }
+
+        /// Owns `descriptor` from here on.
+        void open(int descriptor) noexcept
+        {
+            close();
+            descriptor_ = descriptor;
+        }
+        [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
+        /// `h(error_code, descriptor)` for the next connection; -1 with an error.
+        template <class Handler>
+        void accept(Handler&& handler)
+        {
+            waits_.wait(descriptor_, false, [this, h = std::forward<Handler>(handler)](std::error_code ec) mutable {
+                if (ec)
+                    return h(ec, -1);
+                int const accepted = ::accept4(descriptor_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+                if (accepted >= 0)
+                    return h(ec, accepted);
+                ec.assign(errno, std::system_category());
+                if (would_block(ec) || ec == std::errc::interrupted || ec == std::errc::connection_aborted)
+                    return accept(std::move(h));  // who came is gone, or another shard has it
+                h(ec, -1);
+            });
+        }
+        void close() noexcept
+        {
+            if (descriptor_ < 0)
+                return;
+            waits_.end();
+            ::close(std::exchange(descriptor_, -1));
+        }
+
+    private:
+        waits waits_;
+        int descriptor_ = -1;
+    };
+
     class acceptor {
     public:
-        explicit acceptor(loop& l) : acceptor_(l.context().get_executor()) {}
+        explicit acceptor(loop& l) noexcept : loop_(l), listener_(l) {}
         void listen(endpoint const& at, listen_options options, std::error_code& ec)
         {
             auto const address = asio::ip::make_address(at.host, ec);
@@ -315,43 +449,40 @@ struct tcp {
                 return;
             }
             protocol::endpoint const local(address, at.port);
-            if (acceptor_.open(local.protocol(), ec)) {
-                ec = portable(ec);
+            listener_.open(::socket(local.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+            int const descriptor = listener_.native_handle();
+            int const yes = 1;
+            bool const listens =
+                descriptor >= 0 && ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+                (!options.share_port || ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) == 0) &&
+                ::bind(descriptor, local.data(), static_cast<::socklen_t>(local.size())) == 0 &&
+                ::listen(descriptor, options.backlog) == 0;
+            if (listens)
                 return;
-            }
-            acceptor_.set_option(asio::socket_base::reuse_address(true), ec);
-            int const on = 1;
-            if (!ec && options.share_port &&
-                ::setsockopt(acceptor_.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)
-                ec.assign(errno, std::generic_category());
-            if (!ec)
-                acceptor_.bind(local, ec);
-            if (!ec)
-                acceptor_.listen(options.backlog, ec);
-            ec = portable(ec);
-            if (ec)
-                close();
+            ec.assign(errno, std::system_category());
+            close();
         }
         template <class Handler>
         void accept(Handler&& handler)
         {
-            acceptor_.async_accept([h = std::forward<Handler>(handler)](std::error_code ec, socket s) mutable {
-                h(portable(ec), stream(std::move(s)));
+            listener_.accept([on = &loop_, h = std::forward<Handler>(handler)](std::error_code ec, int accepted) mutable {
+                h(ec, ec ? stream(*on) : stream(*on, accepted));
             });
         }
-        void close()
-        {
-            std::error_code ignored;
-            acceptor_.close(ignored);
-        }
+        void close() noexcept { listener_.close(); }
         [[nodiscard]] std::uint16_t port() const
         {
-            std::error_code ec;
-            return acceptor_.local_endpoint(ec).port();
+            protocol::endpoint local;
+            auto size = static_cast<::socklen_t>(local.capacity());
+            if (::getsockname(listener_.native_handle(), local.data(), &size) != 0)
+                return 0;
+            local.resize(size);
+            return local.port();
         }
 
     private:
-        asio::basic_socket_acceptor<protocol, executor> acceptor_;
+        loop& loop_;
+        listener listener_;
     };
 
     class connector;
@@ -389,8 +520,15 @@ struct tcp::loop::termination {
     struct sigaction before[2];
     static inline std::atomic<termination*> current = nullptr;
 };
-inline tcp::loop::loop(tcp const&) {}
-inline tcp::loop::~loop() = default;
+inline tcp::loop::loop(tcp const&)
+{
+    wait_for_ready();
+}
+inline tcp::loop::~loop()
+{
+    std::error_code ignored;
+    static_cast<void>(watched_.release(ignored));  // `ready_` closes it
+}
 inline void tcp::loop::forget_termination() noexcept { termination_.reset(); }
 
 template <class F>
@@ -403,7 +541,7 @@ void tcp::loop::on_termination(F f)
 /// Resolves a name and tries its addresses in turn.
 class tcp::connector {
 public:
-    explicit connector(loop& l) : executor_(l.context().get_executor()) {}
+    explicit connector(loop& l) noexcept : loop_(l) {}
     connector(connector const&) = delete;
     ~connector() { cancel(); }
 
@@ -411,7 +549,7 @@ public:
     void connect(endpoint const& to, Handler handler)
     {
         cancel();
-        attempt_ = std::make_shared<attempt>(executor_);
+        attempt_ = std::make_shared<attempt>(loop_);
         std::error_code not_numeric;
         auto const address = asio::ip::make_address(to.host, not_numeric);
         if (!not_numeric) {
@@ -424,7 +562,7 @@ public:
                 if (!ec && a->cancelled)
                     ec = asio::error::operation_aborted;
                 if (ec)
-                    return h(portable(ec), stream(std::move(a->connecting)));
+                    return h(portable(ec), stream(a->on));
                 for (auto const& entry : found)
                     a->addresses.push_back(entry.endpoint());
                 next(std::move(a), std::move(h));
@@ -446,7 +584,8 @@ private:
     using resolver = asio::ip::basic_resolver<protocol, executor>;
 
     struct attempt {
-        explicit attempt(executor const& e) : resolver(e), connecting(e) {}
+        explicit attempt(loop& l) : on(l), resolver(l.context().get_executor()), connecting(l.context().get_executor()) {}
+        loop& on;
         tcp::connector::resolver resolver;
         socket connecting;
         std::vector<protocol::endpoint> addresses{};
@@ -465,11 +604,14 @@ private:
                 ec = asio::error::operation_aborted;
             if (ec && !a->cancelled && a->tried < a->addresses.size())
                 return next(std::move(a), std::move(h));
-            h(portable(ec), stream(std::move(a->connecting)));
+            if (!ec)
+                a->connecting.non_blocking(true, ec);
+            int const descriptor = ec ? -1 : a->connecting.release(ec);
+            h(portable(ec), ec ? stream(a->on) : stream(a->on, descriptor));
         });
     }
 
-    executor executor_;
+    loop& loop_;
     std::shared_ptr<attempt> attempt_;
 };
 

@@ -152,6 +152,7 @@ public:
         };
         needs_bytes ? state_->tcp.wait_readable(std::move(woken)) : state_->tcp.wait_writable(std::move(woken));
     }
+    void hold_back() noexcept { state_->tcp.hold_back(); }
     /// `close_notify`, then the end of what TCP sends.
     void shutdown_send()
     {

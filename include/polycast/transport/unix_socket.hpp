@@ -60,8 +60,8 @@ public:
     /// A descriptor is read, written and waited on as TCP's is.
     class stream : private tcp::stream {
     public:
-        explicit stream(loop& on) : tcp::stream(on), descriptor_(-1) {}
-        stream(loop& on, transit&& from) : tcp::stream(on, std::move(from)), descriptor_(native_handle()) {}
+        explicit stream(loop& on) noexcept : tcp::stream(on) {}
+        stream(loop& on, transit&& from) : tcp::stream(on, std::move(from)) {}
         using tcp::stream::can_leave;
         using tcp::stream::close;
         using tcp::stream::is_open;
@@ -78,20 +78,19 @@ public:
         {
             ::ucred who{};
             ::socklen_t size = sizeof who;
-            if (!is_open() || ::getsockopt(descriptor_, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
+            if (!is_open() || ::getsockopt(native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
                 return {};
             return "unix:uid=" + std::to_string(who.uid) + ",pid=" + std::to_string(who.pid);
         }
 
     private:
         friend unix_socket;
-        explicit stream(tcp::socket&& s) : tcp::stream(std::move(s)), descriptor_(native_handle()) {}
-        int descriptor_;
+        stream(loop& on, int descriptor) noexcept : tcp::stream(on, descriptor) {}
     };
 
     class acceptor {
     public:
-        explicit acceptor(loop& l) : acceptor_(l.context().get_executor()), shared_(l.shared_) {}
+        explicit acceptor(loop& l) : loop_(l), accepting_(l), shared_(l.shared_) {}
         acceptor(acceptor const&) = delete;
         ~acceptor() { close(); }
 
@@ -101,29 +100,27 @@ public:
             int const descriptor = ec ? -1 : ::fcntl(listener_->descriptor(), F_DUPFD_CLOEXEC, 0);
             if (!ec && descriptor < 0)
                 ec.assign(errno, std::generic_category());
-            if (!ec)
-                acceptor_.assign(tcp::protocol::v4(), descriptor, ec);
-            ec = tcp::portable(ec);
             if (ec)
-                close();
+                return close();
+            accepting_.open(descriptor);
         }
         template <class Handler>
         void accept(Handler&& handler)
         {
-            acceptor_.async_accept([h = std::forward<Handler>(handler)](std::error_code ec, tcp::socket s) mutable {
-                h(tcp::portable(ec), stream(std::move(s)));
+            accepting_.accept([on = &loop_, h = std::forward<Handler>(handler)](std::error_code ec, int accepted) mutable {
+                h(ec, ec ? stream(*on) : stream(*on, accepted));
             });
         }
         void close()
         {
-            std::error_code ignored;
-            acceptor_.close(ignored);
+            accepting_.close();
             listener_.reset();
         }
         [[nodiscard]] std::uint16_t port() const noexcept { return 0; }
 
     private:
-        asio::basic_socket_acceptor<tcp::protocol, tcp::executor> acceptor_;
+        loop& loop_;
+        tcp::listener accepting_;
         std::shared_ptr<detail::unix_listeners> shared_;
         std::shared_ptr<detail::unix_listener> listener_;
     };
@@ -152,10 +149,10 @@ public:
 
     private:
         struct attempt {
-            attempt(loop& l, std::string const& path) : again(l), address(path), connecting(l.context().get_executor()) {}
+            attempt(loop& l, std::string const& path) : on(l), again(l), address(path) {}
+            loop& on;
             timer again;
             detail::unix_address address;
-            tcp::socket connecting;
             bool cancelled = false;
         };
 
@@ -172,9 +169,7 @@ public:
                     go(std::move(a), std::move(h));
                 });
             }
-            if (!ec)
-                a->connecting.assign(tcp::protocol::v4(), descriptor, ec);
-            handler(tcp::portable(ec), stream(std::move(a->connecting)));
+            handler(ec, ec ? stream(a->on) : stream(a->on, descriptor));
         }
 
         loop& loop_;

@@ -1,0 +1,176 @@
+#pragma once
+
+#include <polycast/detail/task.hpp>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+namespace polycast::inline v0::detail {
+
+/// Which descriptors of a loop are ready: an epoll set of its own, which the loop's reactor watches as one descriptor.
+///
+/// Asio's reactor is told anew of every wait, by a system call. Here a descriptor stays in the set (level-triggered)
+/// while somebody waits most of the time, so a wait that follows a wait costs nothing. On the loop's thread.
+class readiness {
+public:
+    using handler = task<4 * sizeof(void*)>;
+    class watch;
+
+    readiness() : descriptor_(::epoll_create1(EPOLL_CLOEXEC))
+    {
+        if (descriptor_ < 0)
+            throw std::system_error(errno, std::generic_category(), "polycast: epoll_create1");
+    }
+    readiness(readiness const&) = delete;
+    ~readiness() { ::close(descriptor_); }
+    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+
+    /// Calls the handlers of what is ready now, up to a bound.
+    void run_ready();
+
+private:
+    friend watch;
+    /// Whether the watch whose handlers are being called is still there.
+    [[nodiscard]] bool at_now() const noexcept { return events_[static_cast<std::size_t>(at_)].data.ptr != nullptr; }
+    static constexpr int max_events = 128;
+
+    int descriptor_;
+    std::array<::epoll_event, max_events> events_{};
+    int at_ = 0;
+    int count_ = 0;
+};
+
+/// What one descriptor waits for. It does not own the descriptor, and goes before that is closed.
+class readiness::watch {
+public:
+    watch(readiness& in, int descriptor) noexcept : in_(in), descriptor_(descriptor) {}
+    watch(watch const&) = delete;
+    ~watch()
+    {
+        if (listed_ != 0)
+            ::epoll_ctl(in_.descriptor_, EPOLL_CTL_DEL, descriptor_, nullptr);
+        for (int i = in_.at_; i < in_.count_; ++i)
+            if (in_.events_[static_cast<std::size_t>(i)].data.ptr == this)
+                in_.events_[static_cast<std::size_t>(i)].data.ptr = nullptr;
+    }
+
+    /// `h(error_code)` when it is readable, or `writing`, or has failed. Throws `std::bad_alloc`.
+    void wait(bool writing, handler&& h)
+    {
+        std::uint32_t const event = writing ? EPOLLOUT : EPOLLIN;
+        if ((listed_ & event) == 0)
+            list(listed_ | event);
+        handler& place = writing ? write_ : read_;
+        if (!place) {
+            place = std::move(h);
+            return;
+        }
+        if (!more_)
+            more_ = std::make_unique<std::vector<extra>>();
+        more_->push_back({writing, std::move(h)});
+    }
+    /// The descriptor will be closed, and so leave the set.
+    void closes() noexcept { listed_ = 0; }
+    /// Takes the handlers that wait.
+    [[nodiscard]] std::vector<handler> take_all()
+    {
+        std::vector<handler> all;
+        for (handler* const h : {&write_, &read_})
+            if (*h)
+                all.push_back(std::move(*h));
+        if (auto const others = std::move(more_))
+            for (extra& e : *others)
+                all.push_back(std::move(e.what));
+        return all;
+    }
+
+private:
+    friend readiness;
+    struct extra {
+        bool writing;
+        handler what;
+    };
+
+    void list(std::uint32_t events)
+    {
+        ::epoll_event e{};
+        e.events = events;
+        e.data.ptr = this;
+        int const operation = listed_ == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+        if (::epoll_ctl(in_.descriptor_, operation, descriptor_, &e) != 0)
+            throw std::bad_alloc();
+        listed_ = events;
+    }
+    /// False if this is no more.
+    [[nodiscard]] bool call(handler& waiting)
+    {
+        readiness const& in = in_;  // the handler may be the end of this
+        handler h = std::move(waiting);
+        h({});
+        return in.at_now();
+    }
+    [[nodiscard]] bool call_more(bool writing)
+    {
+        readiness const& in = in_;  // the handler may be the end of this
+        std::vector<handler> due;
+        std::erase_if(*more_, [&](extra& e) {
+            if (e.writing == writing)
+                due.push_back(std::move(e.what));
+            return e.writing == writing;
+        });
+        for (handler& h : due)
+            h({});
+        return in.at_now();
+    }
+    void ready(std::uint32_t events)
+    {
+        bool const failed = (events & (EPOLLERR | EPOLLHUP)) != 0;
+        std::uint32_t unwanted = 0;
+        for (bool const writing : {true, false}) {
+            std::uint32_t const event = writing ? EPOLLOUT : EPOLLIN;
+            if ((events & event) == 0 && !failed)
+                continue;
+            handler& waiting = writing ? write_ : read_;
+            bool const others = more_ && !more_->empty();
+            if (!waiting && !others) {
+                unwanted |= event;
+                continue;
+            }
+            if ((waiting && !call(waiting)) || (others && !call_more(writing)))
+                return;
+        }
+        // What nobody waits for is not told again: in the set as long as it is waited for most of the time.
+        if ((unwanted & listed_) != 0)
+            list(listed_ & ~unwanted);
+    }
+
+    readiness& in_;
+    int const descriptor_;
+    std::uint32_t listed_ = 0;
+    handler read_;
+    handler write_;
+    std::unique_ptr<std::vector<extra>> more_;
+};
+
+inline void readiness::run_ready()
+{
+    count_ = ::epoll_wait(descriptor_, events_.data(), max_events, 0);
+    for (at_ = 0; at_ < count_; ++at_) {
+        auto const& e = events_[static_cast<std::size_t>(at_)];
+        if (e.data.ptr != nullptr)
+            static_cast<watch*>(e.data.ptr)->ready(e.events);
+    }
+    at_ = count_ = 0;
+}
+
+}  // namespace polycast::inline v0::detail
