@@ -4,13 +4,9 @@
 
 #if POLYCAST_WITH_SIMULATION
 
-#include <concepts>
-#include <cstddef>
+#include <polycast/detail/task.hpp>
+
 #include <cstdint>
-#include <new>
-#include <system_error>
-#include <type_traits>
-#include <utility>
 
 namespace polycast::inline v0::transport {
 
