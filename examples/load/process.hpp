@@ -1,6 +1,7 @@
 // What a process has cost so far: processor time in nanoseconds, and memory of its own.
 #pragma once
 
+#include <cstdint>
 #include <ctime>
 #include <fstream>
 #include <stdexcept>
@@ -18,6 +19,12 @@ inline double seconds_of(clockid_t clock)
     return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
+inline std::int64_t now_ns()
+{
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
 inline double now_seconds() { return seconds_of(CLOCK_MONOTONIC); }
 inline double own_cpu_seconds() { return seconds_of(CLOCK_PROCESS_CPUTIME_ID); }
 

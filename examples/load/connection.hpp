@@ -3,14 +3,20 @@
 
 #include "wire.hpp"
 
+#include <polycast/message/assembler.hpp>
+#include <polycast/message/control.hpp>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
 #include <system_error>
+#include <utility>
 
 namespace load {
 
@@ -58,31 +64,48 @@ private:
     std::size_t vary_;
 };
 
+[[noreturn]] inline void throw_closed(std::optional<pc::close_code> code, std::string_view reason)
+{
+    throw std::runtime_error("the server sent a close frame, code " +
+                             (code ? std::to_string(static_cast<int>(*code)) : std::string("none")) +
+                             (reason.empty() ? "" : ": " + std::string(reason)));
+}
+
 class connection {
 public:
     int fd = -1;
+    std::uint32_t index = 0;      ///< its place among the loop's connections
     bool open = false;            ///< the handshake is through
+    bool closing = false;         ///< our close frame is out; that the server ends it is no misdeed
     bool wants_write = false;     ///< the socket was full: EPOLLOUT is asked for
-    bool ready = false;           ///< for the mode's own use: joined the room
     std::uint32_t in_flight = 0;  ///< messages that the peer still owes
     std::uint64_t received = 0;   ///< whole messages
     std::uint64_t acknowledged = 0;  ///< likewise, that the server was told of
     double owes_since = 0;        ///< the first message that it was not told of came then
+    std::int64_t since_ns = 0;    ///< the socket began to connect or, if `closing`, to close
     std::string early;            ///< the answer to the handshake, as far as it has come
+    pc::assembler<pc::role::client> messages;  ///< for modes that look into every message, instead of `consume`
 
     /// Queues `frames` more copies and writes what the socket takes.
-    void send(outgoing const& out, std::size_t frames)
+    void send(outgoing const& out, std::uint64_t frames)
     {
         unsent_bytes_ += frames * out.frame_bytes();
         flush(out);
     }
 
     /// Writes one frame of its own, which an otherwise silent socket takes at once.
-    void say(std::string_view payload)
+    void say(std::string_view payload, opcode op = opcode::text) { say_frame(make_client_frame(op, payload)); }
+    void say_frame(std::string_view frame)
     {
-        auto const frame = make_client_frame(opcode::text, payload);
         if (::send(fd, frame.data(), frame.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(frame.size()))
-            throw std::runtime_error("a socket does not take a small message");
+            throw std::runtime_error("a socket does not take a small message: the server does not read");
+    }
+    /// A server that pings may wait for the answer. In the middle of a frame there is no place for it; a peer that sends
+    /// is seen to be alive.
+    void pong(std::string_view payload)
+    {
+        if (unsent_bytes_ == 0)
+            say_frame(pc::pong_frame(payload, pc::masking_key{0x3d21fa37}).view());
     }
 
     /// The stream out is one frame again and again, so a place in it is an offset and what is queued is a number.
@@ -106,7 +129,7 @@ public:
     /// compared byte by byte, and a frame that breaks the protocol throws.
     std::uint32_t consume(std::string_view in, incoming const& due)
     {
-        std::uint32_t messages = 0;
+        std::uint32_t ended = 0;
         auto const expected = due.payload();
         while (!in.empty()) {
             if (is_usual_frame(in, due)) {
@@ -114,15 +137,17 @@ public:
                     throw_wrong_content();
                 in.remove_prefix(due.frame_bytes());
                 ++received;
-                ++messages;
+                ++ended;
                 continue;
             }
             if (!in_payload_ && !take_header(in))
                 break;
             auto const chunk = in.substr(0, std::min<std::uint64_t>(in.size(), frame_left_));
-            if (!control_) {
+            if (pc::is_control(frame_.op)) {
+                control_ += chunk;
+            } else {
                 if (message_bytes_ + chunk.size() > expected.size())
-                    throw std::runtime_error("a reply is longer than the " + std::to_string(expected.size()) + " bytes due");
+                    throw_wrong_length(message_bytes_ + frame_left_, expected);
                 if ((received & 15) == 0 && !due.is_right(chunk, message_bytes_))
                     throw_wrong_content();
                 message_bytes_ += chunk.size();
@@ -132,22 +157,27 @@ public:
             if (frame_left_ != 0)
                 break;
             in_payload_ = false;
-            if (!control_ && fin_) {
+            if (pc::is_control(frame_.op)) {
+                end_control();
+            } else if (frame_.fin) {
                 if (message_bytes_ != expected.size())
-                    throw std::runtime_error("a reply of " + std::to_string(message_bytes_) + " bytes, due were " +
-                                             std::to_string(expected.size()));
+                    throw_wrong_length(message_bytes_, expected);
                 message_bytes_ = 0;
                 ++received;
-                ++messages;
+                ++ended;
             }
         }
-        return messages;
+        return ended;
     }
 
 private:
     [[noreturn]] static void throw_wrong_content()
     {
         throw std::runtime_error("a reply has the right length and the wrong content");
+    }
+    [[noreturn]] static void throw_wrong_length(std::uint64_t bytes, std::string_view expected)
+    {
+        throw std::runtime_error("a reply of " + std::to_string(bytes) + " bytes, due were " + std::to_string(expected.size()));
     }
 
     /// Spares small frames the general way, or the generator would be slower than what it measures.
@@ -161,29 +191,31 @@ private:
     bool take_header(std::string_view& in)
     {
         while (!in.empty()) {
-            header_[header_bytes_++] = static_cast<unsigned char>(in.front());
+            header_[header_bytes_++] = in.front();
             in.remove_prefix(1);
-            if (header_bytes_ < 2)
+            auto const decoded = pc::decode_header<pc::role::client>({header_, header_bytes_});
+            if (decoded.error)
+                throw std::system_error(*decoded.error, "the server broke RFC 6455");
+            if (decoded.consumed_bytes == 0)
                 continue;
-            unsigned const length = header_[1];
-            unsigned const length_bytes = length == 126 ? 2 : length == 127 ? 8 : 0;
-            if (header_bytes_ < 2 + length_bytes)
-                continue;
-            if ((length & 0x80) != 0)
-                throw std::runtime_error("the server masked a frame (RFC 6455 §5.1 forbids it)");
-            frame_left_ = length_bytes == 0 ? length : 0;
-            for (unsigned i = 0; i < length_bytes; ++i)
-                frame_left_ = frame_left_ << 8 | header_[2 + i];
             header_bytes_ = 0;
             in_payload_ = true;
-            control_ = (header_[0] & 0x08) != 0;
-            if (!control_)
-                fin_ = (header_[0] & 0x80) != 0;
-            if (static_cast<opcode>(header_[0] & 0x0f) == opcode::close)
-                throw std::runtime_error("the server sent a close frame");
+            frame_ = decoded.header;
+            frame_left_ = decoded.header.payload_bytes;
             return true;
         }
         return false;
+    }
+
+    void end_control()
+    {
+        std::string const payload = std::exchange(control_, {});
+        if (frame_.op == opcode::ping)
+            pong(payload);
+        if (frame_.op == opcode::close) {
+            auto const said = pc::decode_close(payload);
+            throw_closed(said.code, said.reason);
+        }
     }
 
     std::uint64_t unsent_bytes_ = 0;
@@ -191,10 +223,39 @@ private:
     std::uint64_t frame_left_ = 0;
     std::uint64_t message_bytes_ = 0;
     bool in_payload_ = false;  ///< a header was read and its frame has not ended
-    bool control_ = false;     ///< a ping or pong: skipped, as no measurement outlasts a server's patience
-    bool fin_ = false;
-    unsigned header_bytes_ = 0;
-    unsigned char header_[10]{};
+    std::uint8_t header_bytes_ = 0;
+    char header_[10]{};
+    pc::frame_header frame_;
+    std::string control_;  ///< the payload of a control frame
 };
+
+/// What `messages.consume` calls, for who wants to see messages only: `take(opcode, std::string_view payload, bool rsv1)`.
+template <class Take>
+struct message_sink {
+    connection& of;
+    Take take;
+
+    bool message(opcode op, std::span<char> payload, bool rsv1)
+    {
+        take(op, payload, rsv1);
+        return true;
+    }
+    bool ping(std::span<char> payload)
+    {
+        of.pong({payload.data(), payload.size()});
+        return true;
+    }
+    bool pong(std::span<char>) { return true; }
+    [[noreturn]] bool close(std::optional<pc::close_code> code, std::string_view reason) { throw_closed(code, reason); }
+};
+
+/// Calls `take(opcode, std::span<char> payload, bool rsv1)` for each message that ends in `bytes`.
+template <class Take>
+void read_messages(connection& from, std::span<char> bytes, Take&& take)
+{
+    message_sink<Take&> sink{from, take};
+    if (auto const ec = from.messages.consume(bytes, pc::message_limits{}, sink))
+        throw std::system_error(ec, "the server broke RFC 6455");
+}
 
 }  // namespace load
