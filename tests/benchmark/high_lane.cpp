@@ -10,7 +10,7 @@
 #include <polycast/event/describe.hpp>
 #include <polycast/server.hpp>
 
-#include "load/wire.hpp"
+#include "../../examples/load/wire.hpp"
 
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -1,6 +1,6 @@
 // One application with several policies: events kept until they are acknowledged, or not; compressed, or not.
 //   delivery_server --port N [--at-least-once [--ack-every 32] | --zstd]
-// A client may join the room `all`; a `publish` goes to everybody in it, as `news`.
+// A client may join the room `all`; a `publish` goes to everybody else in it, as `news`.
 #include <polycast/compression/dictionary.hpp>
 #include <polycast/compression/zstd.hpp>
 #include <polycast/delivery/at_least_once.hpp>
@@ -26,7 +26,11 @@ struct news {
 struct application {
     using accepts = pc::events<publish>;
     bool may_join(auto&, std::string_view room) { return room == "all"; }
-    void on(auto& session, publish const& p) { session.to_room("all").emit(news{p.text}); }
+    void on(auto& session, publish const& p)
+    {
+        session.join("all");  // only members may
+        session.to_room("all").except(session.handle()).emit(news{p.text});
+    }
 };
 
 template <class... Policies>

@@ -1,5 +1,5 @@
 // The echo protocol on polycast, as a default server with all of its guards on: users of three connections each, caps,
-// counters, heartbeat. A text that begins with `sub` joins a room, one that begins with `pub` goes to everybody in it.
+// counters, heartbeat. A text that begins with `sub` joins a room, one that begins with `pub` goes to everybody else in it.
 //
 //   polycast_echo --port N [--shards N] [--deflate]
 #include <polycast/polycast.hpp>
@@ -23,7 +23,8 @@ struct echo {
     {
         bool const text = m.op == pc::opcode::text;
         if (text && m.payload.starts_with("pub")) {
-            session.to_room("all").send(m.payload);
+            session.join("all");  // only members may
+            session.to_room("all").except(session.handle()).send(m.payload);
         } else if (text && m.payload.starts_with("sub")) {
             session.join("all");
             session.send("ok");

@@ -3,7 +3,7 @@
 //
 //   raw_epoll --port N --bytes PAYLOAD
 
-#include "../load/wire.hpp"
+#include "../../../examples/load/wire.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
