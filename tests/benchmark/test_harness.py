@@ -115,7 +115,7 @@ class pictures(unittest.TestCase):
         for dot in dots:
             self.assertTrue(svg.LEFT <= float(dot.get('cx')) <= svg.WIDTH and svg.TOP <= float(dot.get('cy')) <= svg.HEIGHT)
         words = [text.text for text in drawn.findall('.//{*}text')]
-        self.assertTrue({'polycast', 'bun', 'connections', 'server µs a message', '1k', '10k'} <= set(words), words)
+        self.assertTrue({'polycast', 'Bun', 'connections', 'server µs a message', '1k', '10k'} <= set(words), words)
 
     def test_a_point_that_failed_is_left_out(self):
         run = self.run_of([{'x': 10, 'servers': {'polycast': stats.cost([sample(4)]), 'bun': {'error': 'gone'}}}])

@@ -4,6 +4,7 @@ import sys
 from dataclasses import dataclass, replace
 
 from . import svg
+from .markdown import HEADS
 from .measure import measure as measure_row
 from .report import number
 from .rows import Row
@@ -62,7 +63,7 @@ def picture(run):
     for name, points in run['panels'].items():
         curve = PANELS[name]
         lines = {server: list(_points(points, server)) for server in SERVERS}
-        panels.append(svg.Panel(curve.title, curve.x_label, 'server µs a message', {s: line for s, line in lines.items() if line},
+        panels.append(svg.Panel(curve.title, curve.x_label, 'server µs a message', {HEADS[s]: line for s, line in lines.items() if line},
                                 tuple(p['x'] for p in points) if curve.linear or name == 'message' else (), curve.linear))
     return svg.draw([panel for panel in panels if panel.lines],
                     f'Server time for a message, medians of {run["repeats"]} with least and most; commit {run["commit"]}; '

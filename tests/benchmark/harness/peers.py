@@ -197,5 +197,5 @@ def commit():
     """Of the sources that are measured; a `+` says that they differ from it."""
     if subprocess.run(['git', '-C', str(ROOT), 'rev-parse'], capture_output=True, check=False).returncode != 0:
         return 'unknown'
-    changed = run(['git', '-C', str(ROOT), 'status', '--porcelain', '--', 'include', 'examples', 'tests/benchmark'])
+    changed = run(['git', '-C', str(ROOT), 'status', '--porcelain', '--', 'include', 'examples', 'tests/benchmark/peers'])
     return run(['git', '-C', str(ROOT), 'rev-parse', '--short', 'HEAD']).strip() + ('+' if changed else '')
