@@ -108,8 +108,9 @@ private:
     static std::int64_t nanoseconds(double seconds) { return static_cast<std::int64_t>(seconds * 1e9); }
     snapshot take() const
     {
-        return {now_seconds(),     own_cpu_seconds(),           cpu_seconds(settings_.server),
-                waited_seconds(0), waited_seconds(settings_.server), messages_};
+        auto const server = settings_.server;
+        return {now_seconds(),     own_cpu_seconds(), cpu_seconds(server), waited_seconds(0),
+                server == 0 ? 0 : waited_seconds(server), messages_};
     }
 
     settings const& settings_;

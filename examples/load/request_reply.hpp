@@ -209,9 +209,13 @@ void run_open(settings const& s, loop& on, Talk& talk)
         turn(schedule.next_due_ns() - now_ns());
     }
     auto result = m.result();
+    auto const in_time = messages;
     for (auto const deadline = now_seconds() + 5; schedule.unanswered() != 0 && now_seconds() < deadline;)
         turn(loop::usual_wait_ns);
     auto const unanswered = schedule.unanswered();
+    if (unanswered != 0 && messages == in_time)
+        throw std::runtime_error("after the last message nothing came for 5 s, and " + std::to_string(unanswered) +
+                                 " are unanswered");
     schedule.give_up(now_ns());
     result.add("rate", s.rate, 3).add("sent_rate", static_cast<double>(schedule.sent_in_window()) / s.seconds, 3);
     result.add("latencies", schedule.latency.count()).add_quantiles(schedule.latency).add("unanswered", unanswered);
