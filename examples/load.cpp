@@ -37,9 +37,11 @@ constexpr mode modes[] = {
          else
              load::run_broadcast(s);
      },
-     "a server with a room that `sub` joins, as examples/echo has (and --deflate); with --zstd one of the polycast protocol"},
+     "a server with a room that `sub` joins, as examples/echo has (and --deflate); with --zstd one of the polycast "
+     "protocol"},
     {"reliable", load::run_reliable,
-     "a server of the polycast protocol whose room `all` is told of `publish`, as tests/benchmark/peers/delivery_server.cpp"},
+     "a server of the polycast protocol whose room `all` is told of `publish`, as "
+     "tests/benchmark/peers/delivery_server.cpp"},
     {"resume", [](load::settings const& s) { load::resume_mode(s).run(); },
      "a server as for `reliable`, that keeps sessions (delivery_server --at-least-once)"},
     {"connect", load::run_connect, "a server that answers handshakes and close frames"},

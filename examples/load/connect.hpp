@@ -33,7 +33,8 @@ inline void run_connect(settings const& s)
         looked_ns = now;
         for (auto const& each : on.connections)
             if (each.fd >= 0 && each.open == each.closing && now - each.since_ns > patience_ns)
-                throw std::runtime_error("connection " + std::to_string(each.index + 1) + ": the server has not answered the " +
+                throw std::runtime_error("connection " + std::to_string(each.index + 1) +
+                                         ": the server has not answered the " +
                                          (each.open ? "close frame" : "handshake") + " for 5 s");
     };
     while (m.goes_on()) {
@@ -82,7 +83,8 @@ inline void run_idle(settings const& s)
     auto const opened = now_seconds();
     // Lets a garbage collector tidy up after the handshakes, and shows connections that the server drops.
     while (now_seconds() < opened + s.settle_seconds)
-        on.poll([](connection& each, std::span<char> bytes) { read_messages(each, bytes, [](auto&&...) {}); }, [](connection&) {});
+        on.poll([](connection& each, std::span<char> bytes) { read_messages(each, bytes, [](auto&&...) {}); },
+                [](connection&) {});
     auto const after = anonymous_kib(s.server);
     report()
         .add("connections", std::uint64_t{s.connections})

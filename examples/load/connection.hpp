@@ -1,14 +1,17 @@
 // One client connection: sends copies of one frame, and reads server frames of any length without keeping them.
 #pragma once
 
+#include "repeated.hpp"
 #include "wire.hpp"
 
 #include <polycast/message/assembler.hpp>
 #include <polycast/message/control.hpp>
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <cerrno>
 #include <cstdint>
+#include <netinet/in.h>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -20,49 +23,14 @@
 
 namespace load {
 
-/// A frame repeated often enough that a whole batch leaves in one system call.
-class outgoing {
-public:
-    outgoing(opcode op, std::string_view payload, std::size_t batch)
-    {
-        auto const frame = make_client_frame(op, payload);
-        frame_bytes_ = frame.size();
-        // Beyond a megabyte more copies save no system call that matters: the socket takes less at once.
-        auto const copies = std::max<std::size_t>(1, std::min(batch, (std::size_t{1} << 20) / frame.size()));
-        for (std::size_t i = 0; i < copies; ++i)
-            repeated_ += frame;
-    }
-    std::size_t frame_bytes() const { return frame_bytes_; }
-    std::string_view bytes() const { return repeated_; }
-
-private:
-    std::string repeated_;
-    std::size_t frame_bytes_ = 0;
-};
-
-/// What the server owes for each message. Its first `vary` bytes need only be as many.
-class incoming {
-public:
-    incoming(opcode op, std::string_view payload, std::size_t vary = 0)
-        : frame_(make_server_frame(op, payload)), header_bytes_(frame_.size() - payload.size()), vary_(vary)
-    {
-    }
-    /// Whether `part`, which begins `at` that far into a payload, is as it is due.
-    bool is_right(std::string_view part, std::size_t at) const
-    {
-        auto const skipped = std::min(part.size(), vary_ - std::min(vary_, at));
-        return part.substr(skipped) == payload().substr(at + skipped, part.size() - skipped);
-    }
-    std::string_view payload() const { return std::string_view(frame_).substr(header_bytes_); }
-    /// The header of the reply in one piece, as most servers send it.
-    std::string_view usual_header() const { return std::string_view(frame_).substr(0, header_bytes_); }
-    std::size_t frame_bytes() const { return frame_.size(); }
-
-private:
-    std::string frame_;
-    std::size_t header_bytes_;
-    std::size_t vary_;
-};
+inline sockaddr_in loopback(std::uint16_t port)
+{
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return address;
+}
 
 [[noreturn]] inline void throw_closed(std::optional<pc::close_code> code, std::string_view reason)
 {
@@ -74,16 +42,16 @@ private:
 class connection {
 public:
     int fd = -1;
-    std::uint32_t index = 0;      ///< its place among the loop's connections
-    bool open = false;            ///< the handshake is through
-    bool closing = false;         ///< our close frame is out; that the server ends it is no misdeed
-    bool wants_write = false;     ///< the socket was full: EPOLLOUT is asked for
-    std::uint32_t in_flight = 0;  ///< messages that the peer still owes
-    std::uint64_t received = 0;   ///< whole messages
-    std::uint64_t acknowledged = 0;  ///< likewise, that the server was told of
-    double owes_since = 0;        ///< the first message that it was not told of came then
-    std::int64_t since_ns = 0;    ///< the socket began to connect or, if `closing`, to close
-    std::string early;            ///< the answer to the handshake, as far as it has come
+    std::uint32_t index = 0;                   ///< its place among the loop's connections
+    bool open = false;                         ///< the handshake is through
+    bool closing = false;                      ///< our close frame is out; that the server ends it is no misdeed
+    bool wants_write = false;                  ///< the socket was full: EPOLLOUT is asked for
+    std::uint32_t in_flight = 0;               ///< messages that the peer still owes
+    std::uint64_t received = 0;                ///< whole messages
+    std::uint64_t acknowledged = 0;            ///< likewise, that the server was told of
+    double owes_since = 0;                     ///< the first message that it was not told of came then
+    std::int64_t since_ns = 0;                 ///< the socket began to connect or, if `closing`, to close
+    std::string early;                         ///< the answer to the handshake, as far as it has come
     pc::assembler<pc::role::client> messages;  ///< for modes that look into every message, instead of `consume`
 
     /// Queues `frames` more copies and writes what the socket takes.
@@ -104,7 +72,7 @@ public:
     /// is seen to be alive.
     void pong(std::string_view payload)
     {
-        if (unsent_bytes_ == 0)
+        if (unsent_bytes_ == 0 && !wants_write)
             say_frame(pc::pong_frame(payload, pc::masking_key{0x3d21fa37}).view());
     }
 
@@ -113,7 +81,8 @@ public:
     {
         while (unsent_bytes_ > 0) {
             auto const from = out.bytes().substr(offset_);
-            auto const sent = ::send(fd, from.data(), std::min<std::uint64_t>(from.size(), unsent_bytes_), MSG_NOSIGNAL);
+            auto const sent =
+                ::send(fd, from.data(), std::min<std::uint64_t>(from.size(), unsent_bytes_), MSG_NOSIGNAL);
             if (sent < 0) {
                 if (errno == EAGAIN)
                     break;
@@ -177,7 +146,8 @@ private:
     }
     [[noreturn]] static void throw_wrong_length(std::uint64_t bytes, std::string_view expected)
     {
-        throw std::runtime_error("a reply of " + std::to_string(bytes) + " bytes, due were " + std::to_string(expected.size()));
+        throw std::runtime_error("a reply of " + std::to_string(bytes) + " bytes, due were " +
+                                 std::to_string(expected.size()));
     }
 
     /// Spares small frames the general way, or the generator would be slower than what it measures.

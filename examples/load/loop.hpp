@@ -9,11 +9,9 @@
 #include <polycast/handshake/client_upgrade.hpp>
 #include <polycast/handshake/deflate_offer.hpp>
 
-#include <arpa/inet.h>
 #include <cstdint>
 #include <deque>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <span>
 #include <stdexcept>
@@ -31,7 +29,8 @@ namespace load {
 class loop {
 public:
     static constexpr std::int64_t usual_wait_ns = 100'000'000;
-    static constexpr pc::deflate_terms deflate_terms{.server_no_context_takeover = true, .client_no_context_takeover = true};
+    static constexpr pc::deflate_terms deflate_terms{.server_no_context_takeover = true,
+                                                     .client_no_context_takeover = true};
 
     explicit loop(settings const& s, std::string_view subprotocol = {}, bool deflate = false)
         : settings_(s), epoll_(epoll_create1(EPOLL_CLOEXEC)), events_(4096)
@@ -39,7 +38,8 @@ public:
         if (epoll_ < 0)
             throw_errno("epoll_create1");
         offer(subprotocol, deflate);
-        prctl(PR_SET_TIMERSLACK, 1);  // an open loop sleeps until a message is due, not 50 µs longer
+        if (s.rate > 0)
+            prctl(PR_SET_TIMERSLACK, 1);  // an open loop sleeps until a message is due, not 50 µs longer
     }
     ~loop()
     {
@@ -73,7 +73,8 @@ public:
         while (opened < count) {
             for (; started < count && started - opened < at_once; ++started)
                 start(add());
-            poll([](connection&, std::span<char>) { throw std::runtime_error("data before any request"); }, [](connection&) {});
+            poll([](connection&, std::span<char>) { throw std::runtime_error("data before any request"); },
+                 [](connection&) {});
             opened += just_opened.size();
             if (opened < count && now_seconds() - begin > settings_.connect_within_seconds)
                 throw std::runtime_error(std::to_string(opened) + " of " + std::to_string(count) +
@@ -97,11 +98,9 @@ public:
         each.since_ns = now_ns();
         int const one = 1;
         setsockopt(each.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(settings_.port);
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if (::connect(each.fd, reinterpret_cast<sockaddr const*>(&address), sizeof address) != 0 && errno != EINPROGRESS)
+        auto const address = loopback(settings_.port);
+        if (::connect(each.fd, reinterpret_cast<sockaddr const*>(&address), sizeof address) != 0 &&
+            errno != EINPROGRESS)
             throw_errno("connect");
         watch(each, true, EPOLL_CTL_ADD);
     }
@@ -124,10 +123,7 @@ public:
     {
         just_opened.clear();
         just_ended.clear();
-        timespec const wait{0, wait_ns < 0 ? 0 : wait_ns > usual_wait_ns ? usual_wait_ns : wait_ns};
-        int const count = epoll_pwait2(epoll_, events_.data(), static_cast<int>(events_.size()), &wait, nullptr);
-        if (count < 0 && errno != EINTR)
-            throw_errno("epoll_pwait2");
+        int const count = wait(wait_ns);
         for (int i = 0; i < count; ++i) {
             auto const& event = events_[static_cast<std::size_t>(i)];
             auto& each = *static_cast<connection*>(event.data.ptr);
@@ -135,8 +131,8 @@ public:
                 happened(each, event.events, on_data, on_writable);
             } catch (std::exception const& error) {
                 throw std::runtime_error("connection " + std::to_string(each.index + 1) + " of " +
-                                         std::to_string(connections.size()) + ", after " + std::to_string(each.received) +
-                                         " messages: " + error.what());
+                                         std::to_string(connections.size()) + ", after " +
+                                         std::to_string(each.received) + " messages: " + error.what());
             }
         }
     }
@@ -194,7 +190,20 @@ public:
     }
 
 private:
-    [[noreturn]] static void throw_errno(char const* what) { throw std::system_error(errno, std::generic_category(), what); }
+    [[noreturn]] static void throw_errno(char const* what)
+    {
+        throw std::system_error(errno, std::generic_category(), what);
+    }
+
+    int wait(std::int64_t ns)
+    {
+        timespec const left{0, ns < 0 ? 0 : ns > usual_wait_ns ? usual_wait_ns : ns};
+        int const count =
+            epoll_pwait2(epoll_, events_.data(), static_cast<int>(events_.size()), &left, nullptr);  // Linux 5.11
+        if (count < 0 && errno != EINTR)
+            throw_errno("epoll_pwait2");
+        return count;
+    }
 
     template <class OnData, class OnWritable>
     void happened(connection& each, std::uint32_t what, OnData&& on_data, OnWritable&& on_writable)
@@ -273,7 +282,8 @@ private:
         if (!offer_.extensions.empty()) {
             auto const deflate = pc::check_deflate_answer(parsed.value, deflate_terms);
             if (!deflate.legal || !deflate.agreed)
-                throw std::runtime_error("the server does not agree to `" + offer_.extensions + "`; it answered:\n" + each.early);
+                throw std::runtime_error("the server does not agree to `" + offer_.extensions + "`; it answered:\n" +
+                                         each.early);
             each.messages.set_compressed(true);
         }
         if (parsed.consumed_bytes != each.early.size())

@@ -28,7 +28,9 @@ public:
     report& add_quantiles(histogram const& times, std::string const& prefix = {})
     {
         auto const micros = [&](double share) { return static_cast<double>(times.quantile(share)) * 1e-3; };
-        add(prefix + "p50_us", micros(0.5), 3).add(prefix + "p90_us", micros(0.9), 3).add(prefix + "p99_us", micros(0.99), 3);
+        add(prefix + "p50_us", micros(0.5), 3)
+            .add(prefix + "p90_us", micros(0.9), 3)
+            .add(prefix + "p99_us", micros(0.99), 3);
         return add(prefix + "p999_us", micros(0.999), 3).add(prefix + "max_us", micros(1), 3);
     }
     void print() const { std::printf("{%s}\n", text_.c_str()); }
@@ -109,8 +111,12 @@ private:
     snapshot take() const
     {
         auto const server = settings_.server;
-        return {now_seconds(),     own_cpu_seconds(), cpu_seconds(server), waited_seconds(0),
-                server == 0 ? 0 : waited_seconds(server), messages_};
+        return {now_seconds(),
+                own_cpu_seconds(),
+                cpu_seconds(server),
+                waited_seconds(0),
+                server == 0 ? 0 : waited_seconds(server),
+                messages_};
     }
 
     settings const& settings_;

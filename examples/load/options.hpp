@@ -93,8 +93,9 @@ struct defaults {
     double rate;
 };
 inline constexpr defaults modes[] = {
-    {"echo", 100, 20, 1, 0},      {"events", 100, 220, 1, 0},   {"broadcast", 1000, 100, 1, 0}, {"reliable", 1000, 100, 1, 0},
-    {"resume", 100, 100, 1, 500}, {"connect", 100, 20, 64, 0}, {"idle", 15000, 20, 1, 0},
+    {"echo", 100, 20, 1, 0},       {"events", 100, 220, 1, 0},   {"broadcast", 1000, 100, 1, 0},
+    {"reliable", 1000, 100, 1, 0}, {"resume", 100, 100, 1, 500}, {"connect", 100, 20, 64, 0},
+    {"idle", 15000, 20, 1, 0},
 };
 
 inline void check(settings const& s)
@@ -109,7 +110,8 @@ inline void check(settings const& s)
     demand(!s.latency || answers, "--latency is for echo and events");
     demand(!(s.deflate || s.zstd) || s.is("broadcast"), "--deflate and --zstd are for broadcast");
     demand(!(s.deflate && s.zstd), "it is either --deflate or --zstd");
-    demand(!s.deflate || POLYCAST_WITH_ZLIB, "this program was built without zlib (POLYCAST_WITH_ZLIB), which --deflate needs");
+    demand(!s.deflate || POLYCAST_WITH_ZLIB,
+           "this program was built without zlib (POLYCAST_WITH_ZLIB), which --deflate needs");
     demand(!s.is("idle") || s.server != 0, "idle needs --server-pid: it reads that process's memory");
 }
 

@@ -10,9 +10,7 @@
 #include <polycast/detail/byte_buffer.hpp>
 #include <polycast/handshake/answer.hpp>
 
-#include <arpa/inet.h>
 #include <cstdint>
-#include <netinet/in.h>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -74,9 +72,11 @@ private:
     {
         inflated_.clear();
         if (auto const ec = decompress_(inflated_, content, due_.payload().size()))
-            throw std::system_error(ec, "a delivery does not decompress to " + std::to_string(due_.payload().size()) + " bytes");
+            throw std::system_error(ec, "a delivery does not decompress to " + std::to_string(due_.payload().size()) +
+                                            " bytes");
         if (inflated_.size() != due_.payload().size() || !due_.is_right(inflated_.view(), 0))
-            throw std::runtime_error("a delivery decompresses to something else: " + std::string(inflated_.view().substr(0, 300)));
+            throw std::runtime_error("a delivery decompresses to something else: " +
+                                     std::string(inflated_.view().substr(0, 300)));
         ++decompressed_;
     }
 
@@ -116,7 +116,8 @@ public:
             return;
         auto const fetched = fetch(url);
         if (auto const ec = policy_.learn(id, fetched))
-            throw std::system_error(ec, "the dictionary at " + std::string(url) + ", " + std::to_string(fetched.size()) + " bytes");
+            throw std::system_error(ec, "the dictionary at " + std::string(url) + ", " +
+                                            std::to_string(fetched.size()) + " bytes");
         form_ = policy_.hello_form(1);
     }
 
@@ -130,10 +131,7 @@ private:
         } const to;
         timeval const patience{5, 0};
         setsockopt(to.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(port_);
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        auto const address = loopback(port_);
         auto const request = "GET " + std::string(url) + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port_) +
                              "\r\nConnection: close\r\n\r\n";
         if (::connect(to.fd, reinterpret_cast<sockaddr const*>(&address), sizeof address) != 0 ||
@@ -141,12 +139,13 @@ private:
             throw std::system_error(errno, std::generic_category(), "fetching " + std::string(url));
         std::string answer;
         char buffer[16 * 1024];
-        for (ssize_t got; (got = ::recv(to.fd, buffer, sizeof buffer, 0)) > 0 && answer.size() < (std::size_t{4} << 20);)
+        for (ssize_t got;
+             (got = ::recv(to.fd, buffer, sizeof buffer, 0)) > 0 && answer.size() < (std::size_t{4} << 20);)
             answer.append(buffer, static_cast<std::size_t>(got));
         auto const head = pc::parse_response(answer);
         if (head.status != pc::head_status::complete || head.value.status() != 200)
-            throw std::runtime_error("the server names a dictionary at " + std::string(url) + " and answers a GET of it with: " +
-                                     answer.substr(0, 300));
+            throw std::runtime_error("the server names a dictionary at " + std::string(url) +
+                                     " and answers a GET of it with: " + answer.substr(0, 300));
         return answer.substr(head.consumed_bytes);
     }
 

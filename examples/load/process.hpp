@@ -25,8 +25,14 @@ inline std::int64_t now_ns()
     clock_gettime(CLOCK_MONOTONIC, &now);
     return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
-inline double now_seconds() { return seconds_of(CLOCK_MONOTONIC); }
-inline double own_cpu_seconds() { return seconds_of(CLOCK_PROCESS_CPUTIME_ID); }
+inline double now_seconds()
+{
+    return seconds_of(CLOCK_MONOTONIC);
+}
+inline double own_cpu_seconds()
+{
+    return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+}
 
 /// User and system time of all threads of `pid`, ended ones too. /proc/PID/stat would round to 10 ms; a scheduler
 /// clock is off by one tick (at most 4 ms) for a thread that is running now.

@@ -38,8 +38,14 @@ std::string to_json(Event const& event)
         throw std::system_error(ec, "encoding");
     return std::string(out.view());
 }
-inline std::string ack_text(std::uint64_t received) { return to_json(pc::control::ack{received}); }
-inline std::string join_text() { return to_json(pc::control::join{.room = "all"}); }
+inline std::string ack_text(std::uint64_t received)
+{
+    return to_json(pc::control::ack{received});
+}
+inline std::string join_text()
+{
+    return to_json(pc::control::join{.room = "all"});
+}
 
 /// The text of `publish`, `bytes` long as the `news` of it, and those.
 struct publication {
@@ -110,8 +116,8 @@ struct ack_terms {
 /// what is said, in messages of kind `op`; `unpack(connection, op, payload, rsv1)` the text of what came; `heard(said)`
 /// is told each `$hello`.
 template <class Pack, class Unpack, class Heard>
-ack_terms enter_room(loop& on, std::size_t first, std::size_t count, bool joins, opcode op, Pack&& pack, Unpack&& unpack,
-                     Heard&& heard)
+ack_terms enter_room(loop& on, std::size_t first, std::size_t count, bool joins, opcode op, Pack&& pack,
+                     Unpack&& unpack, Heard&& heard)
 {
     ack_terms terms;
     std::size_t entered = 0;
@@ -126,7 +132,8 @@ ack_terms enter_room(loop& on, std::size_t first, std::size_t count, bool joins,
                     [&](pc::envelope const& said) {
                         refuse_unexpected(said);
                         if (said.type == "$hello") {
-                            terms = {said.ack_every.value_or(0), static_cast<double>(said.ack_within_ms.value_or(0)) * 1e-3};
+                            terms = {said.ack_every.value_or(0),
+                                     static_cast<double>(said.ack_within_ms.value_or(0)) * 1e-3};
                             heard(each, said);
                             if (joins)
                                 each.say(pack(join_text()), op);

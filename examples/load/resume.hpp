@@ -19,10 +19,12 @@ namespace load {
 /// may come twice. What the kernel had and the receiver had not read when it was cut is gone, as on a lost network.
 class resume_mode {
 public:
-    explicit resume_mode(settings const& s) : settings_(s), loop_(s, json_token), what_(s.bytes, false), receivers_(s.connections)
+    explicit resume_mode(settings const& s)
+        : settings_(s), loop_(s, json_token), what_(s.bytes, false), receivers_(s.connections)
     {
         if (what_.text.size() < digits)
-            throw usage_error("--bytes must be " + std::to_string(s.bytes + digits - what_.text.size()) + " or more for resume");
+            throw usage_error("--bytes must be " + std::to_string(s.bytes + digits - what_.text.size()) +
+                              " or more for resume");
     }
 
     void run()
@@ -30,12 +32,14 @@ public:
         auto const as_it_is = [](std::string_view text) { return text; };
         auto const plain = [](opcode, std::span<char> payload, bool) { return payload; };
         loop_.open(settings_.connections);
-        terms_ = enter_room(loop_, 0, settings_.connections, true, opcode::text, as_it_is, plain,
-                            [&](connection& each, pc::envelope const& said) { receivers_[each.index].session = said.session; });
+        terms_ = enter_room(
+            loop_, 0, settings_.connections, true, opcode::text, as_it_is, plain,
+            [&](connection& each, pc::envelope const& said) { receivers_[each.index].session = said.session; });
         if (terms_.every == 0 || terms_.within_seconds == 0)
             throw std::runtime_error("`$hello` does not say how to acknowledge: is this a server at least once?");
         loop_.open(1);
-        enter_room(loop_, settings_.connections, 1, false, opcode::text, as_it_is, plain, [](connection&, pc::envelope const&) {});
+        enter_room(loop_, settings_.connections, 1, false, opcode::text, as_it_is, plain,
+                   [](connection&, pc::envelope const&) {});
         loop_.connections.back().received = 0;
 
         meter m(settings_, deliveries_);
@@ -50,9 +54,11 @@ public:
             turn();
         }
         auto result = m.result();
-        wait_until(
-            loop_, [](connection&, std::span<char>) {}, [&] { return turn_until_all_have_all(); },
-            [&] { return std::to_string(behind()) + " receivers did not get all that was published"; });
+        for (auto const deadline = now_seconds() + 10; behind() != 0; turn())
+            if (now_seconds() > deadline)
+                throw std::runtime_error(std::to_string(behind()) +
+                                         " receivers did not get all that was published within 10 s" +
+                                         (first_fault_.empty() ? "" : "; " + first_fault_));
         if (missing_ + twice_ != 0)
             throw std::runtime_error(std::to_string(missing_) + " events never came and " + std::to_string(twice_) +
                                      " came twice; the first: " + first_fault_);
@@ -66,10 +72,10 @@ private:
 
     struct receiver {
         std::string session;
-        std::uint64_t last = 0;       ///< the number of the last news
+        std::uint64_t last = 0;  ///< the number of the last news
         std::uint64_t catches_up_to = 0;
-        std::int64_t cut_ns = 0;      ///< 0: it is here, and up to date
-        bool away = false;            ///< no `$hello` since it was cut
+        std::int64_t cut_ns = 0;  ///< 0: it is here, and up to date
+        bool away = false;        ///< no `$hello` since it was cut
     };
 
     void publish_next()
@@ -103,7 +109,8 @@ private:
         write_pending();
         loop_.poll([&](connection& each, std::span<char> bytes) { read(each, bytes); }, [](connection&) {}, 1'000'000);
         for (connection* const each : loop_.just_opened)
-            each->say(to_json(pc::control::open{.session = receivers_[each->index].session, .received = each->received}));
+            each->say(
+                to_json(pc::control::open{.session = receivers_[each->index].session, .received = each->received}));
         auto const now = now_seconds();
         for (auto& each : loop_.connections) {
             if (each.open && each.owes_since != 0 && now - each.owes_since >= terms_.within_seconds)
@@ -113,13 +120,6 @@ private:
                 throw std::runtime_error("connection " + std::to_string(each.index + 1) +
                                          " was cut 10 s ago, and the server has not taken it back since");
         }
-    }
-    bool turn_until_all_have_all()
-    {
-        if (behind() == 0)
-            return true;
-        turn();
-        return false;
     }
     std::size_t behind() const
     {
@@ -131,21 +131,25 @@ private:
     /// What the socket does not take waits for the next turn.
     void write_pending()
     {
-        auto const sent = pending_.empty() ? 0 : ::send(loop_.connections.back().fd, pending_.data(), pending_.size(), MSG_NOSIGNAL);
+        auto const sent =
+            pending_.empty() ? 0 : ::send(loop_.connections.back().fd, pending_.data(), pending_.size(), MSG_NOSIGNAL);
         if (sent < 0 && errno != EAGAIN)
             throw std::system_error(errno, std::generic_category(), "send (the publisher)");
         pending_.erase(0, sent < 0 ? 0 : static_cast<std::size_t>(sent));
+        loop_.connections.back().wants_write = !pending_.empty();  // no pong in the middle of a frame
     }
     void read(connection& each, std::span<char> bytes)
     {
         if (each.index == receivers_.size())
             return read_messages(each, bytes, [](opcode, std::span<char> payload, bool) {
-                throw std::runtime_error("the publisher was sent: " + std::string(payload.data(), std::min<std::size_t>(payload.size(), 300)));
+                throw std::runtime_error("the publisher was sent: " +
+                                         std::string(payload.data(), std::min<std::size_t>(payload.size(), 300)));
             });
         receiver& r = receivers_[each.index];
         read_messages(each, bytes, [&](opcode, std::span<char> payload, bool) {
-            read_events(payload, [&](pc::envelope const& said) { control(each, r, said); },
-                        [&](news const& e) { take(each, r, e); });
+            read_events(
+                payload, [&](pc::envelope const& said) { control(each, r, said); },
+                [&](news const& e) { take(each, r, e); });
         });
         if (each.received - each.acknowledged >= terms_.every)
             acknowledge(each);
@@ -158,7 +162,8 @@ private:
         if (said.type != "$hello" || !r.away)
             return;
         if (!said.resumed.value_or(false))
-            throw std::runtime_error("the server did not resume session " + r.session + ": did it drop it, or restart?");
+            throw std::runtime_error("the server did not resume session " + r.session +
+                                     ": did it drop it, or restart?");
         r.away = false;
         ++resumed_;
         r.catches_up_to = published_;
@@ -170,7 +175,8 @@ private:
     {
         std::uint64_t number = 0;
         auto const end = e.text.data() + std::min(digits, e.text.size());
-        if (std::from_chars(e.text.data(), end, number).ptr != end || e.text.substr(digits) != what_.text.substr(digits))
+        if (std::from_chars(e.text.data(), end, number).ptr != end ||
+            e.text.substr(digits) != what_.text.substr(digits))
             throw std::runtime_error("`news` that nobody published: " + e.text.substr(0, 300));
         if (r.away)
             throw std::runtime_error("an event came before `$hello`");
@@ -191,12 +197,13 @@ private:
             caught_up_.record(now_ns() - r.cut_ns);
         r.cut_ns = 0;
     }
-    void fault(connection const& each, std::uint64_t& counter, std::uint64_t count, std::uint64_t number, std::uint64_t last)
+    void fault(connection const& each, std::uint64_t& counter, std::uint64_t count, std::uint64_t number,
+               std::uint64_t last)
     {
         counter += count;
         if (first_fault_.empty())
-            first_fault_ = "connection " + std::to_string(each.index + 1) + " was sent number " + std::to_string(number) + " after " +
-                           std::to_string(last);
+            first_fault_ = "connection " + std::to_string(each.index + 1) + " was sent number " +
+                           std::to_string(number) + " after " + std::to_string(last);
     }
     static void acknowledge(connection& each)
     {

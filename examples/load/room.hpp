@@ -35,8 +35,9 @@ report run_publisher(settings const& s, loop& on, outgoing const& out, Consume&&
             [&](connection& each, std::span<char> bytes) {
                 if (&each == &publisher)
                     return read_messages(each, bytes, [](opcode, std::span<char> payload, bool) {
-                        throw std::runtime_error("the publisher, who is not in the room, was sent: " +
-                                                 std::string(payload.data(), std::min<std::size_t>(payload.size(), 300)));
+                        throw std::runtime_error(
+                            "the publisher, who is not in the room, was sent: " +
+                            std::string(payload.data(), std::min<std::size_t>(payload.size(), 300)));
                     });
                 auto number = each.received;
                 deliveries += consume(each, bytes);
@@ -71,12 +72,16 @@ inline void join_all(loop& on)
         [&](connection& each, std::span<char> bytes) {
             read_messages(each, bytes, [&](opcode, std::span<char> payload, bool rsv1) {
                 if (!rsv1 && std::string_view(payload.data(), payload.size()) != "ok")
-                    throw std::runtime_error("`sub` was not answered `ok`, but: " + std::string(payload.data(), payload.size()));
+                    throw std::runtime_error("`sub` was not answered `ok`, but: " +
+                                             std::string(payload.data(), payload.size()));
                 ++joined;
             });
         },
         [&] { return joined == on.connections.size(); },
-        [&] { return std::to_string(joined) + " of " + std::to_string(on.connections.size()) + " receivers were told `ok`"; });
+        [&] {
+            return std::to_string(joined) + " of " + std::to_string(on.connections.size()) +
+                   " receivers were told `ok`";
+        });
 }
 
 inline void run_broadcast(settings const& s)
@@ -98,9 +103,10 @@ inline void run_broadcast(settings const& s)
     }
 #if POLYCAST_WITH_ZLIB
     incoming const due(opcode::text, payload);
-    packed_deliveries packed(s.in_flight, due, [](pc::detail::byte_buffer& to, std::string_view from, std::size_t most) {
-        return pc::compression::deflate<>::decompress(1, to, from, most);
-    });
+    packed_deliveries packed(s.in_flight, due,
+                             [](pc::detail::byte_buffer& to, std::string_view from, std::size_t most) {
+                                 return pc::compression::deflate<>::decompress(1, to, from, most);
+                             });
     auto const consume = [&](connection& each, std::span<char> bytes) { return packed.consume(each, bytes, true); };
     auto result = run_publisher(s, on, out, consume, nothing, [] {});
     packed.add_to(result);
@@ -124,14 +130,16 @@ inline void run_broadcast_zstd(settings const& s)
     on.open(1);
     auto const as_it_is = [](std::string_view text) { return text; };
     enter_room(
-        on, s.connections, 1, false, opcode::text, as_it_is, [](opcode, std::span<char> payload, bool) { return payload; },
-        [](connection&, pc::envelope const&) {});
+        on, s.connections, 1, false, opcode::text, as_it_is,
+        [](opcode, std::span<char> payload, bool) { return payload; }, [](connection&, pc::envelope const&) {});
 
-    packed_deliveries packed(s.in_flight, due, [&](pc::detail::byte_buffer& to, std::string_view from, std::size_t most) {
-        return codec.decompress(to, from, most);
-    });
+    packed_deliveries packed(s.in_flight, due,
+                             [&](pc::detail::byte_buffer& to, std::string_view from, std::size_t most) {
+                                 return codec.decompress(to, from, most);
+                             });
     auto const consume = [&](connection& each, std::span<char> bytes) { return packed.consume(each, bytes, false); };
-    auto result = run_publisher(s, on, outgoing(opcode::text, what.request, s.in_flight), consume, [](connection&) {}, [] {});
+    auto result = run_publisher(
+        s, on, outgoing(opcode::text, what.request, s.in_flight), consume, [](connection&) {}, [] {});
     packed.add_to(result);
     on.say_goodbye();
     result.print();
@@ -149,7 +157,8 @@ inline void run_reliable(settings const& s)
     on.open(s.connections);
     auto const terms = enter_room(on, 0, s.connections, true, opcode::text, as_it_is, plain, nothing);
     if (s.acknowledges && (terms.every == 0 || terms.within_seconds == 0))
-        throw std::runtime_error("`$hello` does not say how to acknowledge (a server at most once? then use --no-acks)");
+        throw std::runtime_error(
+            "`$hello` does not say how to acknowledge (a server at most once? then use --no-acks)");
     on.open(1);
     enter_room(on, s.connections, 1, false, opcode::text, as_it_is, plain, nothing);
 
@@ -161,7 +170,9 @@ inline void run_reliable(settings const& s)
     double looked_at = 0;
     auto const result = run_publisher(
         s, on, outgoing(opcode::text, what.request, s.in_flight),
-        [&](connection& each, std::span<char> bytes) { return each.consume({bytes.data(), bytes.size()}, due); },
+        [&](connection& each, std::span<char> bytes) {
+            return each.consume({bytes.data(), bytes.size()}, due);
+        },
         [&](connection& each) {
             if (!s.acknowledges || each.received == each.acknowledged)
                 return;

@@ -66,8 +66,9 @@ inline std::string make_payload(std::string_view prefix, std::size_t bytes)
 inline std::string make_prose(std::size_t bytes)
 {
     static constexpr std::string_view words[] = {
-        "the",  "request", "fails", "because", "handler", "returns", "before", "socket", "is", "closed;", "next", "step:",
-        "read", "tests",   "and",   "compare", "output",  "with",    "line",   "of",     "a",  "log",     "that", "names",
+        "the",    "request", "fails", "because", "handler", "returns", "before", "socket",
+        "is",     "closed;", "next",  "step:",   "read",    "tests",   "and",    "compare",
+        "output", "with",    "line",  "of",      "a",       "log",     "that",   "names",
     };
     std::string text;
     for (std::uint32_t state = 1; text.size() < bytes;) {
