@@ -13,21 +13,56 @@ OUT = ROOT / 'build-benchmark'
 NODE = OUT / 'node'
 RELEASE = ['-O3', '-DNDEBUG']
 
+LIBRARY = ['-I' + str(ROOT / 'include'), '-pthread', '-lzstd']
+WITH_ZLIB = [*LIBRARY, '-DPOLYCAST_WITH_ZLIB=1', '-lz']
 # name: source, language standard, further arguments. websocketpp 0.8.2 is no valid C++20 for g++ 11 and later.
 PROGRAMS = {
-    'polycast': (ROOT / 'examples/echo.cpp', 'c++20', ['-I' + str(ROOT / 'include'), '-pthread', '-lzstd']),
+    'polycast': (ROOT / 'examples/echo.cpp', 'c++20', LIBRARY),  # what compilers are timed on
+    'polycast_echo': (HERE / 'peers/polycast_echo.cpp', 'c++20', WITH_ZLIB),
+    'polycast_typed': (HERE / 'peers/polycast_typed.cpp', 'c++20', LIBRARY),
+    'delivery': (HERE / 'peers/delivery_server.cpp', 'c++20', LIBRARY),
     'beast': (HERE / 'peers/beast_echo.cpp', 'c++20', ['-pthread']),
     'websocketpp': (HERE / 'peers/websocketpp_echo.cpp', 'c++17', ['-pthread']),
     'raw': (HERE / 'peers/raw_epoll.cpp', 'c++20', ['-I' + str(ROOT / 'include')]),
-    'load': (ROOT / 'examples/load.cpp', 'c++20',
-             ['-I' + str(ROOT / 'include'), '-DPOLYCAST_WITH_ZLIB=1', '-pthread', '-lzstd', '-lz']),
-    'delivery': (HERE / 'peers/delivery_server.cpp', 'c++20', ['-I' + str(ROOT / 'include'), '-pthread', '-lzstd']),
-    'high_lane': (HERE / 'high_lane.cpp', 'c++20', ['-I' + str(ROOT / 'include'), '-pthread', '-lzstd']),
+    'load': (ROOT / 'examples/load.cpp', 'c++20', WITH_ZLIB),
+    'high_lane': (HERE / 'high_lane.cpp', 'c++20', LIBRARY),
 }
-OWN = ['polycast', 'delivery', 'high_lane', 'load', 'raw']  # made of the library
-# One application with two delivery policies.
-DELIVERIES = {'at_most_once': [], 'at_least_once': ['--at-least-once']}
 PEERS = ['bun', 'beast', 'websocketpp', 'ws', 'raw']
+ALONE = ['delivery', 'shards']  # kinds that compare polycast with itself
+# For each kind of row the servers that are compared: a program or script, and its arguments.
+COMMANDS = {
+    'echo': {
+        'polycast': ['polycast_echo'],
+        'bun': ['bun_echo.js'],
+        'beast': ['beast'],
+        'websocketpp': ['websocketpp'],
+        'ws': ['ws_echo.js'],
+        'raw': ['raw'],
+    },
+    'room': {
+        'polycast': ['polycast_echo'],
+        'bun': ['bun_echo.js'],
+        'beast': ['beast'],
+        'websocketpp': ['websocketpp'],
+        'ws': ['ws_echo.js'],
+    },
+    'main': {'polycast': ['polycast_echo'], 'bun': ['bun_echo.js'], 'beast': ['beast']},
+    'deflate': {
+        'polycast': ['polycast_echo', '--deflate'],
+        'bun': ['bun_echo.js', '--deflate'],
+        'beast': ['beast', '--deflate'],
+    },
+    'zstd': {
+        'polycast': ['delivery', '--zstd'],
+        'bun': ['bun_echo.js', '--deflate'],
+        'beast': ['beast', '--deflate'],
+    },
+    'typed': {'polycast': ['polycast_typed'], 'bun': ['bun_typed.js']},
+    'delivery': {'at_most_once': ['delivery'], 'at_least_once': ['delivery', '--at-least-once']},
+    '1 shards': {'polycast': ['polycast_echo'], 'bun': ['bun_echo.js']},
+    '2 shards': {'polycast': ['polycast_echo', '--shards', '2']},  # Bun has one
+    'shards': {'one shard': ['polycast_echo'], 'two shards': ['polycast_echo', '--shards', '2']},
+}
 
 # file that must be there: Debian package that brings it
 DEBIAN = {
@@ -94,21 +129,31 @@ def compile_command(name, flags, output, source=None):
             '-o', str(output), *libraries]
 
 
+def programs(kinds, names):
+    """The programs that the servers `names` are in rows of these kinds."""
+    used = [command[0] for kind in kinds for name, command in COMMANDS[kind].items() if name in names or kind in ALONE]
+    return [name for name in dict.fromkeys(used) if name in PROGRAMS]
+
+
+def _sources(program):
+    """What a change of means building anew."""
+    source, _, rest = PROGRAMS[program]
+    yield source
+    if LIBRARY[0] in rest:
+        yield from sorted((ROOT / 'include').rglob('*.hpp'))
+    yield from sorted(source.with_suffix('').glob('*.hpp'))
+    if program in ('raw', 'high_lane'):
+        yield ROOT / 'examples/load/wire.hpp'
+
+
 def build(names):
-    """Builds the programs among `names` in release mode, those whose sources or flags changed."""
-    shared = hashlib.sha256()
-    for header in sorted((ROOT / 'examples/load').glob('*.hpp')):
-        shared.update(header.read_bytes())
-    library = hashlib.sha256()
-    for header in sorted((ROOT / 'include').rglob('*.hpp')):
-        library.update(header.read_bytes())
-    for name in names:
-        if name not in PROGRAMS:
-            continue
+    """Builds these programs in release mode, those whose sources or flags changed."""
+    for name in dict.fromkeys(names):
         binary, stamp = OUT / name, OUT / (name + '.stamp')
         command = compile_command(name, RELEASE, binary)
-        key = hashlib.sha256(repr(command).encode() + PROGRAMS[name][0].read_bytes())
-        key.update(shared.digest() + (library.digest() if name in OWN else b''))
+        key = hashlib.sha256(repr(command).encode())
+        for file in _sources(name):
+            key.update(file.read_bytes())
         if binary.exists() and stamp.exists() and stamp.read_text() == key.hexdigest():
             continue
         print('building', name, flush=True)
@@ -116,21 +161,17 @@ def build(names):
         stamp.write_text(key.hexdigest())
 
 
-def server_command(name, port, payload_bytes):
-    if name in DELIVERIES:
-        return [str(OUT / 'delivery'), '--port', str(port), *DELIVERIES[name]]
-    if name == 'bun':
-        command = [bun_program(), HERE / 'peers/bun_echo.js']
-    elif name == 'ws':
-        command = [shutil.which('node'), HERE / 'peers/ws_echo.js']
+def server_command(kind, name, port, payload_bytes):
+    program, *arguments = COMMANDS[kind][name]
+    if not program.endswith('.js'):
+        command = [OUT / program]
+    elif program.startswith('bun'):
+        command = [bun_program(), HERE / 'peers' / program]
     else:
-        command = [OUT / name]
-    command = [str(part) for part in command] + ['--port', str(port)]
-    if name == 'polycast':
-        command += ['--shards', '1']  # every peer has one thread for its sockets
-    if name == 'raw':
-        command += ['--bytes', str(payload_bytes)]
-    return command
+        command = [shutil.which('node'), HERE / 'peers' / program]
+    if program == 'raw':
+        arguments = ['--bytes', payload_bytes]
+    return [str(part) for part in [*command, '--port', port, *arguments]]
 
 
 def versions(names):
@@ -150,3 +191,11 @@ def versions(names):
         found.append('websocketpp ' + '.'.join(
             text.split(f'{part}_version = ')[1].split(';')[0] for part in ('major', 'minor', 'patch')))
     return ', '.join(found)
+
+
+def commit():
+    """Of the sources that are measured; a `+` says that they differ from it."""
+    if subprocess.run(['git', '-C', str(ROOT), 'rev-parse'], capture_output=True, check=False).returncode != 0:
+        return 'unknown'
+    changed = run(['git', '-C', str(ROOT), 'status', '--porcelain', '--', 'include', 'examples', 'tests/benchmark/peers'])
+    return run(['git', '-C', str(ROOT), 'rev-parse', '--short', 'HEAD']).strip() + ('+' if changed else '')

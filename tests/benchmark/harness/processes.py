@@ -46,21 +46,21 @@ def _free_port():
 class Server:
     """A running server; a context manager that ends it."""
 
-    def __init__(self, name, payload_bytes, pinned):
+    def __init__(self, kind, name, payload_bytes, pinned):
         self.name, self.port = name, _free_port()
-        log = OUT / f'{name}.log'
-        with open(log, 'wb') as errors:
+        self.log = OUT / f'{kind} {name}.log'
+        with open(self.log, 'wb') as errors:
             self.process = subprocess.Popen(
-                server_command(name, self.port, payload_bytes), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                server_command(kind, name, self.port, payload_bytes), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=errors, env=dict(os.environ, NODE_PATH=str(NODE / 'node_modules')),
                 preexec_fn=_before_exec(SERVER_CPU, pinned))
         try:
-            self._wait_until_ready(log)
+            self._wait_until_ready()
         except BaseException:
             self.stop()
             raise
 
-    def _wait_until_ready(self, log):
+    def _wait_until_ready(self):
         said, deadline = b'', time.monotonic() + 15
         while b'listening on' not in said or not said.endswith(b'\n'):
             left = deadline - time.monotonic()
@@ -69,7 +69,7 @@ class Server:
                 chunk = os.read(self.process.stdout.fileno(), 4096)
             if not chunk:
                 why = 'did not print `listening on` within 15 s' if left <= 0 else 'ended before it was ready'
-                raise Failure(f'the {self.name} server {why}; it said:\n{said.decode()}{log.read_text(errors="replace")}')
+                raise Failure(f'the {self.name} server {why}; it said:\n{said.decode()}{self.log.read_text(errors="replace")}')
             said += chunk
 
     def alive(self):
@@ -128,6 +128,6 @@ def load(server, arguments, pinned, timeout):
             generator.wait()
     if generator.returncode != 0:
         state = 'runs on' if server.alive() else f'ended with status {server.process.returncode}'
-        log = (OUT / f'{server.name}.log').read_text(errors='replace')[-2000:]
+        log = server.log.read_text(errors='replace')[-2000:]
         raise Failure(f'{server.name}: {errors.strip()} (the server {state})\n{log}'.rstrip())
     return json.loads(said)

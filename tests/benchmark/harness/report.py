@@ -1,86 +1,90 @@
-"""Prints the tables and holds them against what is claimed."""
+"""Prints the tables."""
 
-from statistics import median
-
-from . import compile_cost
+from . import stats
+from .claims import claims
 from .rows import ROWS
 
-# row, peer, most that polycast may cost as a multiple of that peer
-CLAIMS = [
-    ('echo20', 'bun', 1.1),
-    ('echo20x16', 'bun', 1.2),
-    ('echo20x16', 'beast', 1 / 3),
-    ('cast16', 'bun', 1.2),
-    ('cast16', 'beast', 1 / 3),
-]
-RELIABLE = 1.25  # at_least_once<memory_log>, as a multiple of at_most_once
-HIGH_LANE = 2  # p99 beside a saturated batch lane, as a multiple of that without it
-IDLE_BYTES = 1500
-COMPILE_RATIO = 0.5
 
-
-def _number(value):
+def number(value):
     return f'{value:,.0f}' if value >= 100 else f'{value:.2f}' if value >= 1 else f'{value:.3f}'
 
 
-def _line(label, cells):
-    print(f'  {label:<22}' + ''.join(f'{cell:>14}' for cell in cells))
-
-
-def print_rows(results, servers):
-    print('\n' + ' ' * 24 + ''.join(f'{name:>14}' for name in servers))
+def print_rows(results):
     for key, measured in results.items():
-        print(ROWS[key].title)
-        if ROWS[key].mode == 'reliable':
-            _print_deliveries(measured)
-            continue
-        unit = 'bytes' if key == 'idle' else 'cpu_us'
-
-        def cells(what, measured=measured):
-            return [what(measured[s]) if s in measured and 'error' not in measured[s] else
-                    'failed' if s in measured else '-' for s in servers]
-        _line('bytes a connection' if key == 'idle' else 'server µs a message',
-              cells(lambda m: _number(m[unit]) + (' !' if m.get('disturbed') else '')))
-        own = measured.get('polycast', {})
-        if unit in own:
-            _line('polycast / peer', ['', *cells(lambda m: f'{own[unit] / m[unit]:.2f} x')[1:]])
-        if key != 'idle':
-            _line('messages a second', cells(lambda m: _number(m['per_second']) + (' g' if m['generator_bound'] else '')))
-            if 'per_second' in own:
-                _line('polycast / peer', ['', *cells(lambda m: f'{own["per_second"] / m["per_second"]:.2f} x')[1:]])
-            _line('spread of repeats', cells(lambda m: f'{100 * m["spread"]:.0f} %'))
-            _line('generator µs', cells(lambda m: _number(m['generator_us'])))
+        row = ROWS[key]
+        print(f'\n{row.title}')
+        _line('', list(measured))
+        for label, what in _LINES[_form(row)]:
+            _line(label, [what(m) if 'error' not in m else 'failed' for m in measured.values()])
+        _print_ratios(row, measured)
+        _print_notes(row, measured)
     print("""
-  Messages of a broadcast are deliveries. Spread: (most - least) / median.
+  Messages of a broadcast are deliveries. Spread: (most - least) / median of the repeats.
   !  server or generator waited for a processor over a tenth of the time: something else is running, measure again
-  g  the generator was the bottleneck: it had no time left and the server had, so the throughput is the generator's""")
+  g  the generator was the limit: it had no time left and the server had, or it was late in sending""")
     for key, measured in results.items():
         for name, m in measured.items():
             if 'error' in m:
                 print(f'\n{ROWS[key].title}, {name}: failed: {m["error"]}')
 
 
-def _print_deliveries(measured):
-    names = list(measured)
-    _line('', names)
-
-    def cells(what):
-        return [what(m) if 'error' not in m else 'failed' for m in measured.values()]
-    _line('server µs an event', cells(lambda m: _number(m['cpu_us']) + (' !' if m.get('disturbed') else '')))
-    _line('  lower quartile', cells(lambda m: _number(m['cpu_us_low'])))
-    _line('events a second', cells(lambda m: _number(m['per_second'])))
-    _line('spread of repeats', cells(lambda m: f'{100 * m["spread"]:.0f} %'))
-    if ratio := reliable_ratio(measured):
-        _line('at least / at most', ['', f'{ratio:.2f} x'])
+def _line(label, cells):
+    print(f'  {label:<26}' + ''.join(f'{cell:>14}' for cell in cells))
 
 
-def reliable_ratio(measured):
-    """Of one repeat to the one beside it; the median of these is troubled less by a busy machine than that of either."""
-    pair = [measured.get(name, {}).get('samples') for name in ('at_least_once', 'at_most_once')]
-    if not all(pair):
-        return None
-    each = [[s['server_cpu_seconds'] / s['messages'] for s in samples] for samples in pair]
-    return median(a / b for a, b in zip(*each))
+def _form(row):
+    return 'delivery' if row.kind == 'delivery' else row.how
+
+
+def _cpu(m):
+    return number(m['cpu_us']) + (' !' if m['disturbed'] else '')
+
+
+def _us(key):
+    return lambda m: number(m[key])
+
+
+def _percent(key):
+    return lambda m: f'{100 * m[key]:.0f} %'
+
+
+def _limited(key):
+    return lambda m: number(m[key]) + (' g' if m['generator_bound'] else '')
+
+
+_COST = [('server µs a message', _cpu), ('spread of repeats', _percent('spread')),
+         ('messages a second', _limited('per_second')), ('generator µs', _us('generator_us'))]
+_LINES = {
+    'cost': _COST,
+    'delivery': [('server µs an event', _cpu), ('  lower quartile', _us('cpu_us_low')), *_COST[1:]],
+    'idle': [('bytes a connection', _us('bytes')), ('spread of repeats', _percent('spread'))],
+    'connect': [('connects a second', _limited('connects_per_second')), ('spread of repeats', _percent('rate_spread')),
+                ('server µs a connect', _cpu), ('generator µs', _us('generator_us')), ('p99 of a handshake, µs', _us('p99_us'))],
+    'latency': [('messages a second', _us('sent_rate')), ('p50, µs', _us('p50_us')), ('p99, µs', _limited('p99_us')),
+                ('p99.9, µs', _us('p999_us')), ('spread of p99', _percent('p99_spread')),
+                ('generator late, p99, µs', _us('late_p99_us')), ('server µs a message', _cpu),
+                ('server busy', _percent('server_share')), ('generator busy', _percent('generator_share'))],
+    'shards': [*_COST, ('server busy', _percent('server_share')), ('generator busy', _percent('generator_share'))],
+}
+
+
+def _print_ratios(row, measured):
+    key = {'idle': 'bytes', 'connect': 'connects_per_second', 'latency': 'p99_us'}.get(row.how, 'cpu_us')
+    own = measured.get('polycast', {}).get(key)
+    if own and len(measured) > 1:
+        _line('polycast / peer', [f'{own / m[key]:.2f} x' if name != 'polycast' and m.get(key) else ''
+                                  for name, m in measured.items()])
+
+
+def _print_notes(row, measured):
+    if row.kind == 'delivery':
+        pair = [measured[name].get('samples') for name in ('at_least_once', 'at_most_once')]
+        if all(pair):
+            print(f'  at_least_once / at_most_once, the median of neighbouring repeats: {stats.pairwise(*pair):.2f} x')
+    if 'room' in measured.get('two shards', {}):
+        one, two = measured['one shard'], measured['two shards']
+        print(f'  two shards deliver {two["per_second"] / one["per_second"]:.2f} x of one, at {two["cpu_us"] / one["cpu_us"]:.2f} x '
+              f'the processor time each;\n  the generator runs on the same processors, which leaves room for {two["room"]:.2f} x')
 
 
 def print_high_lane(measured):
@@ -101,37 +105,12 @@ def print_compile(results):
                 print(f'{title:<34}{flags:<16}{cost["seconds"]:>8.2f}{cost["mib"]:>10.0f}{cost["kib"]:>12.0f}')
 
 
-def print_claims(results, compiled, high_lane):
+def print_claims(results, compiled, high_lane, names):
     """Returns how many claims failed or could not be checked."""
-    unmet = 0
-
-    def claim(text, value, limit, form):
-        nonlocal unmet
-        if value is None:
-            verdict, shown = 'NOT MEASURED', ''
-        else:
-            verdict, shown = ('PASS' if value <= limit else 'FAIL'), ': ' + form(value)
-        unmet += verdict != 'PASS'
-        print(f'  {verdict:<5} {text}{shown}')
-
-    def of(key, name, unit='cpu_us'):
-        return results.get(key, {}).get(name, {}).get(unit)
-
     print('\nclaims')
-    for key, peer, limit in CLAIMS:
-        own, other = of(key, 'polycast'), of(key, peer)
-        claim(f'{ROWS[key].title}: at most {limit:.2f} x {peer}', own / other if own and other else None, limit,
-              lambda ratio: f'{ratio:.2f} x')
-    for key in [key for key in results if ROWS[key].mode == 'reliable']:
-        claim(f'{ROWS[key].title}: at_least_once at most {RELIABLE} x at_most_once', reliable_ratio(results[key]), RELIABLE,
-              lambda ratio: f'{ratio:.2f} x')
-    if high_lane:
-        claim(f'high lane, p99 beside a saturated batch lane: at most {HIGH_LANE} x that without it', high_lane['ratio'],
-              HIGH_LANE, lambda ratio: f'{ratio:.2f} x')
-    claim(f'idle connection: at most {IDLE_BYTES} B', of('idle', 'polycast', 'bytes'), IDLE_BYTES, lambda b: f'{b:.0f} B')
-    own, other = (compiled.get(title, {}) for title in (compile_cost.DEFAULT_SERVER, compile_cost.ECHO['beast']))
-    for flags in own.keys() | other.keys() or {'-O0'}:
-        pair = [side.get(flags, {}).get('seconds') for side in (own, other)]
-        claim(f'header and default server compile in at most {COMPILE_RATIO} x Beast echo ({flags})',
-              pair[0] / pair[1] if all(pair) else None, COMPILE_RATIO, lambda ratio: f'{ratio:.2f} x')
-    return unmet
+    made = list(claims(results, compiled, high_lane, names))
+    for claim in made:
+        print(f'  {claim}')
+    unmet = [claim for claim in made if claim.verdict != 'PASS']
+    print(f'  {len(made) - len(unmet)} of {len(made)} met')
+    return len(unmet)

@@ -1,5 +1,5 @@
 // The echo protocol on Boost.Beast: one thread, the concrete executor (the default one is type-erased and slower),
-// no fragmenting of replies, one shared buffer for a broadcast.
+// no fragmenting of replies, one shared buffer for a broadcast. `--deflate`: with permessage-deflate.
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -26,6 +26,7 @@ using tcp_acceptor = asio::basic_socket_acceptor<tcp, executor>;
 
 class session;
 static std::unordered_set<session*> room;
+static bool deflates = false;
 
 struct outgoing {
     std::shared_ptr<std::string const> payload;
@@ -41,6 +42,12 @@ public:
     {
         stream_.auto_fragment(false);
         stream_.read_message_max(64 * 1024 * 1024);
+        if (deflates) {
+            websocket::permessage_deflate terms;
+            terms.server_enable = true;
+            terms.server_no_context_takeover = true;  // a broadcast does not need 1,000 windows
+            stream_.set_option(terms);
+        }
         stream_.async_accept([self = shared_from_this()](error_code ec) {
             if (!ec)
                 self->read();
@@ -122,9 +129,11 @@ static void accept(tcp_acceptor& acceptor)
 int main(int argc, char** argv)
 {
     unsigned short port = 0;
-    for (int i = 1; i + 1 < argc; ++i)
-        if (std::string_view(argv[i]) == "--port")
-            port = static_cast<unsigned short>(std::atoi(argv[i + 1]));
+    for (int i = 1; i < argc; ++i)
+        if (std::string_view(argv[i]) == "--deflate")
+            deflates = true;
+        else if (std::string_view(argv[i]) == "--port" && i + 1 < argc)
+            port = static_cast<unsigned short>(std::atoi(argv[++i]));
     asio::io_context io(1);
     asio::basic_signal_set<executor> signals(io.get_executor(), SIGTERM, SIGINT);
     signals.async_wait([&io](error_code, int) { io.stop(); });

@@ -1,5 +1,7 @@
-// The echo protocol on Bun. Rooms are Bun's own topics, whose publishing is native code.
+// The echo protocol on Bun. Rooms are Bun's own topics, whose publishing is native code. `--deflate`: with
+// permessage-deflate, one compressor for all connections.
 const port = Number(process.argv[process.argv.indexOf("--port") + 1]);
+const deflates = process.argv.includes("--deflate");
 
 const server = Bun.serve({
   hostname: "127.0.0.1",
@@ -8,14 +10,14 @@ const server = Bun.serve({
     if (!server.upgrade(request)) return new Response("a WebSocket server", { status: 426 });
   },
   websocket: {
-    perMessageDeflate: false,
+    perMessageDeflate: deflates && { compress: "shared", decompress: "shared" },
     maxPayloadLength: 64 * 1024 * 1024,
     backpressureLimit: 64 * 1024 * 1024,
     idleTimeout: 0,
     message(socket, message) {
       if (typeof message === "string") {
         if (message.startsWith("pub")) {
-          server.publish("all", message);
+          server.publish("all", message, deflates);
           return;
         }
         if (message.startsWith("sub")) {
