@@ -25,11 +25,12 @@
 
 #include <algorithm>
 #include <array>
-#include <asio/basic_socket_acceptor.hpp>
 #include <asio/basic_stream_socket.hpp>
 #include <asio/basic_waitable_timer.hpp>
+#include <asio/error.hpp>
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
+#include <asio/ip/address.hpp>
 #include <asio/ip/basic_resolver.hpp>
 #include <asio/ip/tcp.hpp>
 #include <atomic>
@@ -64,10 +65,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <system_error>
 #include <thread>
@@ -10872,7 +10875,257 @@ private:
 
 }  // namespace polycast::inline v0::detail
 
-// ---- polycast/transport/tcp.hpp ----
+// ---- polycast/detail/task.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// Any callable `void(std::error_code)`, owned and move-only: for those who keep the handlers of many in one order, and so
+/// cannot name their types. Small ones, up to `place_bytes`, need no memory of their own.
+template <std::size_t place_bytes>
+class task {
+public:
+    task() noexcept = default;
+    template <class F>
+        requires(!std::same_as<std::decay_t<F>, task> && std::invocable<std::decay_t<F>&, std::error_code>)
+    task(F&& f)
+    {
+        using held = std::decay_t<F>;
+        if constexpr (fits<held>)
+            ::new (static_cast<void*>(place_)) held(std::forward<F>(f));
+        else
+            ::new (static_cast<void*>(place_)) held*(new held(std::forward<F>(f)));
+        steps_ = &steps_for<held>;
+    }
+    task(task&& other) noexcept { take(other); }
+    task& operator=(task&& other) noexcept
+    {
+        if (this != &other) {
+            reset();
+            take(other);
+        }
+        return *this;
+    }
+    ~task() { reset(); }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return steps_ != nullptr; }
+    void operator()(std::error_code ec) { steps_->call(place_, ec); }
+    void reset() noexcept
+    {
+        if (auto const* const known = std::exchange(steps_, nullptr))
+            known->destroy(place_);
+    }
+
+private:
+    template <class F>
+    static constexpr bool fits = sizeof(F) <= place_bytes && alignof(F) <= alignof(void*) &&
+                                 std::is_nothrow_move_constructible_v<F>;
+
+    struct steps {
+        void (*call)(void*, std::error_code);
+        void (*move)(void* from, void* to) noexcept;
+        void (*destroy)(void*) noexcept;
+    };
+    template <class F>
+    static F& held_in(void* place) noexcept
+    {
+        if constexpr (fits<F>)
+            return *std::launder(static_cast<F*>(place));
+        else
+            return **std::launder(static_cast<F**>(place));
+    }
+    template <class F>
+    static constexpr steps steps_for{
+        [](void* place, std::error_code ec) { held_in<F>(place)(ec); },
+        [](void* from, void* to) noexcept {
+            if constexpr (fits<F>) {
+                ::new (to) F(std::move(held_in<F>(from)));
+                held_in<F>(from).~F();
+            } else {
+                ::new (to) F*(*std::launder(static_cast<F**>(from)));
+            }
+        },
+        [](void* place) noexcept {
+            if constexpr (fits<F>)
+                held_in<F>(place).~F();
+            else
+                delete &held_in<F>(place);
+        }};
+
+    void take(task& other) noexcept
+    {
+        if ((steps_ = std::exchange(other.steps_, nullptr)) != nullptr)
+            steps_->move(other.place_, place_);
+    }
+
+    steps const* steps_ = nullptr;
+    alignas(void*) std::byte place_[place_bytes];
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/transport/readiness.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// Which descriptors of a loop are ready: an epoll set of its own, which the loop's reactor watches as one descriptor.
+///
+/// Asio's reactor is told anew of every wait, by a system call. Here a descriptor stays in the set (level-triggered)
+/// while somebody waits most of the time, so a wait that follows a wait costs nothing. On the loop's thread.
+class readiness {
+public:
+    using handler = task<4 * sizeof(void*)>;
+    class watch;
+
+    readiness() : descriptor_(::epoll_create1(EPOLL_CLOEXEC))
+    {
+        if (descriptor_ < 0)
+            throw std::system_error(errno, std::generic_category(), "polycast: epoll_create1");
+    }
+    readiness(readiness const&) = delete;
+    ~readiness() { ::close(descriptor_); }
+    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+
+    /// Calls the handlers of what is ready now, up to a bound.
+    void run_ready();
+
+private:
+    friend watch;
+    /// Whether the watch whose handlers are being called is still there.
+    [[nodiscard]] bool at_now() const noexcept { return events_[static_cast<std::size_t>(at_)].data.ptr != nullptr; }
+    static constexpr int max_events = 128;
+
+    int descriptor_;
+    std::array<::epoll_event, max_events> events_{};
+    int at_ = 0;
+    int count_ = 0;
+};
+
+/// What one descriptor waits for. It does not own the descriptor, and goes before that is closed.
+class readiness::watch {
+public:
+    watch(readiness& in, int descriptor) noexcept : in_(in), descriptor_(descriptor) {}
+    watch(watch const&) = delete;
+    ~watch()
+    {
+        if (listed_ != 0)
+            ::epoll_ctl(in_.descriptor_, EPOLL_CTL_DEL, descriptor_, nullptr);
+        for (int i = in_.at_; i < in_.count_; ++i)
+            if (in_.events_[static_cast<std::size_t>(i)].data.ptr == this)
+                in_.events_[static_cast<std::size_t>(i)].data.ptr = nullptr;
+    }
+
+    /// `h(error_code)` when it is readable, or `writing`, or has failed. Throws `std::bad_alloc`.
+    void wait(bool writing, handler&& h)
+    {
+        std::uint32_t const event = writing ? EPOLLOUT : EPOLLIN;
+        if ((listed_ & event) == 0)
+            list(listed_ | event);
+        handler& place = writing ? write_ : read_;
+        if (!place) {
+            place = std::move(h);
+            return;
+        }
+        if (!more_)
+            more_ = std::make_unique<std::vector<extra>>();
+        more_->push_back({writing, std::move(h)});
+    }
+    /// The descriptor will be closed, and so leave the set.
+    void closes() noexcept { listed_ = 0; }
+    /// Takes the handlers that wait.
+    [[nodiscard]] std::vector<handler> take_all()
+    {
+        std::vector<handler> all;
+        for (handler* const h : {&write_, &read_})
+            if (*h)
+                all.push_back(std::move(*h));
+        if (auto const others = std::move(more_))
+            for (extra& e : *others)
+                all.push_back(std::move(e.what));
+        return all;
+    }
+
+private:
+    friend readiness;
+    struct extra {
+        bool writing;
+        handler what;
+    };
+
+    void list(std::uint32_t events)
+    {
+        ::epoll_event e{};
+        e.events = events;
+        e.data.ptr = this;
+        int const operation = listed_ == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+        if (::epoll_ctl(in_.descriptor_, operation, descriptor_, &e) != 0)
+            throw std::bad_alloc();
+        listed_ = events;
+    }
+    /// False if this is no more.
+    [[nodiscard]] bool call(handler& waiting)
+    {
+        readiness const& in = in_;  // the handler may be the end of this
+        handler h = std::move(waiting);
+        h({});
+        return in.at_now();
+    }
+    [[nodiscard]] bool call_more(bool writing)
+    {
+        readiness const& in = in_;  // the handler may be the end of this
+        std::vector<handler> due;
+        std::erase_if(*more_, [&](extra& e) {
+            if (e.writing == writing)
+                due.push_back(std::move(e.what));
+            return e.writing == writing;
+        });
+        for (handler& h : due)
+            h({});
+        return in.at_now();
+    }
+    void ready(std::uint32_t events)
+    {
+        bool const failed = (events & (EPOLLERR | EPOLLHUP)) != 0;
+        std::uint32_t unwanted = 0;
+        for (bool const writing : {true, false}) {
+            std::uint32_t const event = writing ? EPOLLOUT : EPOLLIN;
+            if ((events & event) == 0 && !failed)
+                continue;
+            handler& waiting = writing ? write_ : read_;
+            bool const others = more_ && !more_->empty();
+            if (!waiting && !others) {
+                unwanted |= event;
+                continue;
+            }
+            if ((waiting && !call(waiting)) || (others && !call_more(writing)))
+                return;
+        }
+        // What nobody waits for is not told again: in the set as long as it is waited for most of the time.
+        if ((unwanted & listed_) != 0)
+            list(listed_ & ~unwanted);
+    }
+
+    readiness& in_;
+    int const descriptor_;
+    std::uint32_t listed_ = 0;
+    handler read_;
+    handler write_;
+    std::unique_ptr<std::vector<extra>> more_;
+};
+
+inline void readiness::run_ready()
+{
+    count_ = ::epoll_wait(descriptor_, events_.data(), max_events, 0);
+    for (at_ = 0; at_ < count_; ++at_) {
+        auto const& e = events_[static_cast<std::size_t>(at_)];
+        if (e.data.ptr != nullptr)
+            static_cast<watch*>(e.data.ptr)->ready(e.events);
+    }
+    at_ = count_ = 0;
+}
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/transport/tcp_loop.hpp ----
 
 namespace polycast::inline v0::transport {
 
@@ -10953,11 +11206,25 @@ struct tcp {
         void on_termination(F f);
         void forget_termination() noexcept;
         [[nodiscard]] asio::io_context& context() noexcept { return context_; }
+        [[nodiscard]] detail::readiness& ready() noexcept { return ready_; }
 
     private:
+        void wait_for_ready()
+        {
+            watched_.async_wait(socket::wait_read, [this](std::error_code ec) {
+                if (ec)
+                    return;
+                ready_.run_ready();
+                wait_for_ready();
+            });
+        }
+
         // A loop belongs to one thread, so the reactor needs no lock; `post` from another thread still takes one.
         asio::io_context context_{ASIO_CONCURRENCY_HINT_UNSAFE_IO};
         asio::executor_work_guard<executor> work_{context_.get_executor()};
+        detail::readiness ready_;
+        // It is only waited on, for which a socket does; Asio's descriptors would be a second set of services.
+        socket watched_{context_.get_executor(), protocol::v4(), ready_.descriptor()};
         struct termination;
         std::unique_ptr<termination> termination_;
         std::array<std::uint64_t, 64> random_{};
@@ -10982,108 +11249,8 @@ struct tcp {
         int descriptor_;
     };
 
-    class stream {
-    public:
-        explicit stream(loop& on) : socket_(on.context().get_executor()) {}  ///< closed
-        stream(loop& on, transit&& from) : stream(socket(on.context().get_executor(), protocol::v4(), from.take())) {}
-        explicit stream(socket&& connected) noexcept : socket_(std::move(connected))
-        {
-            std::error_code ignored;
-            socket_.non_blocking(true, ignored);
-            socket_.set_option(protocol::no_delay(true), ignored);
-#if defined(TCP_NOTSENT_LOWAT)
-            // What the kernel holds is not overtaken by what is urgent. It keeps what is on its way, which is all that
-            // throughput needs; the megabytes that it would take besides wait in the outbox, where they have lanes.
-            int const most = max_unsent_bytes;
-            ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, sizeof most);
-#endif
-        }
-
-        [[nodiscard]] std::size_t read_some(std::span<char> into, std::error_code& ec)
-        {
-            auto const count = socket_.read_some(asio::buffer(into.data(), into.size()), ec);
-            ec = portable(ec);
-            return count;
-        }
-        [[nodiscard]] std::size_t write_some(std::span<char const> one, std::error_code& ec)
-        {
-            auto const count = socket_.write_some(asio::buffer(one.data(), one.size()), ec);
-            ec = portable(ec);
-            return count;
-        }
-        [[nodiscard]] std::size_t write_some(gather_list many, std::error_code& ec)
-        {
-            std::array<asio::const_buffer, max_gather> buffers;
-            std::size_t const count = many.size() < max_gather ? many.size() : max_gather;
-            for (std::size_t i = 0; i < count; ++i)
-                buffers[i] = asio::const_buffer(many[i].data(), many[i].size());
-            auto const written = socket_.write_some(std::span<asio::const_buffer const>(buffers.data(), count), ec);
-            ec = portable(ec);
-            return written;
-        }
-        template <class Handler>
-        void wait_readable(Handler&& handler)
-        {
-            wait(socket::wait_read, std::forward<Handler>(handler));
-        }
-        template <class Handler>
-        void wait_writable(Handler&& handler)
-        {
-            wait(socket::wait_write, std::forward<Handler>(handler));
-        }
-        void shutdown_send()
-        {
-            std::error_code ignored;
-            socket_.shutdown(socket::shutdown_send, ignored);
-        }
-        void close()
-        {
-            std::error_code ignored;
-            socket_.close(ignored);
-        }
-        [[nodiscard]] bool is_open() const noexcept { return socket_.is_open(); }
-        [[nodiscard]] static constexpr bool can_leave() noexcept { return true; }
-        [[nodiscard]] transit leave()
-        {
-            std::error_code ignored;
-            return transit(socket_.release(ignored));
-        }
-
-        // For a transport on top of this one.
-        [[nodiscard]] int native_handle() { return socket_.native_handle(); }
-        /// Pending waits complete with `operation_canceled`; the stream stays open.
-        void cancel_waits()
-        {
-            std::error_code ignored;
-            socket_.cancel(ignored);
-        }
-        /// `f()` soon, on the stream's loop.
-        template <class F>
-        void post(F&& f)
-        {
-            socket_.get_executor().post(std::forward<F>(f), std::allocator<void>());
-        }
-
-        [[nodiscard]] std::string peer_address() const
-        {
-            std::error_code ec;
-            auto const peer = socket_.remote_endpoint(ec);
-            return ec ? std::string() : peer.address().to_string();
-        }
-
-    private:
-        static constexpr int max_unsent_bytes = 32 * 1024;
-
-        template <class Handler>
-        void wait(socket::wait_type what, Handler&& handler)
-        {
-            socket_.async_wait(what, [h = std::forward<Handler>(handler)](std::error_code ec) mutable {
-                h(portable(ec));
-            });
-        }
-        socket socket_;
-    };
-
+    class waits;
+    class stream;
     class timer {
     public:
         explicit timer(loop& l) : timer_(l.context().get_executor()) {}
@@ -11149,56 +11316,8 @@ struct tcp {
         std::shared_ptr<std::uint64_t> gone_ = std::make_shared<std::uint64_t>(0);
     };
 
-    class acceptor {
-    public:
-        explicit acceptor(loop& l) : acceptor_(l.context().get_executor()) {}
-        void listen(endpoint const& at, listen_options options, std::error_code& ec)
-        {
-            auto const address = asio::ip::make_address(at.host, ec);
-            if (ec) {
-                ec = portable(ec);
-                return;
-            }
-            protocol::endpoint const local(address, at.port);
-            if (acceptor_.open(local.protocol(), ec)) {
-                ec = portable(ec);
-                return;
-            }
-            acceptor_.set_option(asio::socket_base::reuse_address(true), ec);
-            int const on = 1;
-            if (!ec && options.share_port &&
-                ::setsockopt(acceptor_.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)
-                ec.assign(errno, std::generic_category());
-            if (!ec)
-                acceptor_.bind(local, ec);
-            if (!ec)
-                acceptor_.listen(options.backlog, ec);
-            ec = portable(ec);
-            if (ec)
-                close();
-        }
-        template <class Handler>
-        void accept(Handler&& handler)
-        {
-            acceptor_.async_accept([h = std::forward<Handler>(handler)](std::error_code ec, socket s) mutable {
-                h(portable(ec), stream(std::move(s)));
-            });
-        }
-        void close()
-        {
-            std::error_code ignored;
-            acceptor_.close(ignored);
-        }
-        [[nodiscard]] std::uint16_t port() const
-        {
-            std::error_code ec;
-            return acceptor_.local_endpoint(ec).port();
-        }
-
-    private:
-        asio::basic_socket_acceptor<protocol, executor> acceptor_;
-    };
-
+    class listener;
+    class acceptor;
     class connector;
 };
 
@@ -11234,8 +11353,15 @@ struct tcp::loop::termination {
     struct sigaction before[2];
     static inline std::atomic<termination*> current = nullptr;
 };
-inline tcp::loop::loop(tcp const&) {}
-inline tcp::loop::~loop() = default;
+inline tcp::loop::loop(tcp const&)
+{
+    wait_for_ready();
+}
+inline tcp::loop::~loop()
+{
+    std::error_code ignored;
+    static_cast<void>(watched_.release(ignored));  // `ready_` closes it
+}
 inline void tcp::loop::forget_termination() noexcept { termination_.reset(); }
 
 template <class F>
@@ -11245,10 +11371,294 @@ void tcp::loop::on_termination(F f)
     termination_->wake.wait(std::move(f));
 }
 
+}  // namespace polycast::inline v0::transport
+
+// ---- polycast/transport/tcp_stream.hpp ----
+
+namespace polycast::inline v0::transport {
+
+/// What a descriptor of a loop waits for.
+class tcp::waits {
+public:
+    explicit waits(loop& on) noexcept : on_(&on) {}
+    waits(waits&&) noexcept = default;
+    waits& operator=(waits&&) noexcept = default;
+
+    template <class Handler>
+    void wait(int descriptor, bool writing, Handler&& handler)
+    {
+        if (descriptor < 0)
+            return on_->post([h = std::forward<Handler>(handler)]() mutable {
+                h(std::make_error_code(std::errc::operation_canceled));
+            });
+        if (!watch_)
+            watch_ = std::make_unique<detail::readiness::watch>(on_->ready(), descriptor);
+        watch_->wait(writing, std::forward<Handler>(handler));
+    }
+    /// What waits completes with `operation_canceled`, soon.
+    void cancel() noexcept
+    try {
+        if (!watch_)
+            return;
+        auto waiting = watch_->take_all();
+        if (waiting.empty())
+            return;
+        on_->post([w = std::move(waiting)]() mutable {
+            for (auto& h : w)
+                h(std::make_error_code(std::errc::operation_canceled));
+        });
+    } catch (std::bad_alloc const&) {  // then nobody is told
+    }
+    /// The descriptor leaves the loop.
+    void forget() noexcept { watch_.reset(); }
+    /// The descriptor will be closed.
+    void end() noexcept
+    {
+        cancel();
+        if (watch_)
+            watch_->closes();
+        watch_.reset();
+    }
+    [[nodiscard]] loop& on() const noexcept { return *on_; }
+
+private:
+    loop* on_;
+    std::unique_ptr<detail::readiness::watch> watch_;
+};
+
+class tcp::stream {
+public:
+    explicit stream(loop& on) noexcept : waits_(on) {}  ///< closed
+    stream(loop& on, transit&& from) : stream(on, from.take()) {}
+    /// Takes over a connected socket that does not block.
+    stream(loop& on, int descriptor) noexcept : waits_(on), descriptor_(descriptor)
+    {
+        int const yes = 1;
+        ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    }
+    stream(stream&& other) noexcept
+        : waits_(std::move(other.waits_)), descriptor_(std::exchange(other.descriptor_, -1)), held_back_(other.held_back_)
+    {
+    }
+    stream& operator=(stream&& other) noexcept
+    {
+        if (this != &other) {
+            close();
+            waits_ = std::move(other.waits_);
+            descriptor_ = std::exchange(other.descriptor_, -1);
+            held_back_ = other.held_back_;
+        }
+        return *this;
+    }
+    ~stream() { close(); }
+
+    [[nodiscard]] std::size_t read_some(std::span<char> into, std::error_code& ec)
+    {
+        auto const count = result([&] { return ::recv(descriptor_, into.data(), into.size(), 0); }, ec);
+        if (count == 0 && !ec && !into.empty())
+            ec = asio::error::eof;
+        return count;
+    }
+    [[nodiscard]] std::size_t write_some(std::span<char const> one, std::error_code& ec)
+    {
+        return result([&] { return ::send(descriptor_, one.data(), one.size(), MSG_NOSIGNAL); }, ec);
+    }
+    [[nodiscard]] std::size_t write_some(gather_list many, std::error_code& ec)
+    {
+        std::array<::iovec, max_gather> runs;
+        std::size_t const count = many.size() < max_gather ? many.size() : max_gather;
+        for (std::size_t i = 0; i < count; ++i)
+            runs[i] = {const_cast<char*>(many[i].data()), many[i].size()};  // sendmsg(2) reads only
+        ::msghdr message{};
+        message.msg_iov = runs.data();
+        message.msg_iovlen = count;
+        return result([&] { return ::sendmsg(descriptor_, &message, MSG_NOSIGNAL); }, ec);
+    }
+    template <class Handler>
+    void wait_readable(Handler&& handler)
+    {
+        waits_.wait(descriptor_, false, std::forward<Handler>(handler));
+    }
+    template <class Handler>
+    void wait_writable(Handler&& handler)
+    {
+        waits_.wait(descriptor_, true, std::forward<Handler>(handler));
+    }
+    /// What is not yet sent stays with the caller, but for little: what the kernel holds is not overtaken by what is
+    /// urgent. It keeps what is on its way, which is all that throughput needs.
+    void hold_back() noexcept
+    {
+#if defined(TCP_NOTSENT_LOWAT)
+        int const most = max_unsent_bytes;
+        if (!std::exchange(held_back_, true))
+            ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, sizeof most);
+#endif
+    }
+    void shutdown_send() { ::shutdown(descriptor_, SHUT_WR); }
+    void close() noexcept
+    {
+        if (descriptor_ < 0)
+            return;
+        waits_.end();
+        ::close(std::exchange(descriptor_, -1));
+    }
+    [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+    [[nodiscard]] static constexpr bool can_leave() noexcept { return true; }
+    [[nodiscard]] transit leave()
+    {
+        waits_.forget();
+        return transit(std::exchange(descriptor_, -1));
+    }
+
+    // For a transport on top of this one.
+    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
+    /// Pending waits complete with `operation_canceled`; the stream stays open.
+    void cancel_waits() { waits_.cancel(); }
+    /// `f()` soon, on the stream's loop.
+    template <class F>
+    void post(F&& f)
+    {
+        waits_.on().post(std::forward<F>(f));
+    }
+
+    [[nodiscard]] std::string peer_address() const
+    {
+        protocol::endpoint peer;
+        auto size = static_cast<::socklen_t>(peer.capacity());
+        if (::getpeername(descriptor_, peer.data(), &size) != 0)
+            return {};
+        peer.resize(size);
+        return peer.address().to_string();
+    }
+
+private:
+    static constexpr int max_unsent_bytes = 32 * 1024;
+
+    template <class Call>
+    [[nodiscard]] static std::size_t result(Call call, std::error_code& ec) noexcept
+    {
+        ::ssize_t count = call();
+        while (count < 0 && errno == EINTR)
+            count = call();
+        if (count < 0) {
+            ec.assign(errno, std::system_category());
+            return 0;
+        }
+        ec.clear();
+        return static_cast<std::size_t>(count);
+    }
+
+    waits waits_;
+    int descriptor_ = -1;
+    bool held_back_ = false;
+};
+
+}  // namespace polycast::inline v0::transport
+
+// ---- polycast/transport/tcp_acceptor.hpp ----
+
+namespace polycast::inline v0::transport {
+
+/// A listening socket, TCP's or another, that does not block.
+class tcp::listener {
+public:
+    explicit listener(loop& on) noexcept : waits_(on) {}
+    listener(listener const&) = delete;
+    ~listener() { close(); }
+
+    /// Owns `descriptor` from here on.
+    void open(int descriptor) noexcept
+    {
+        close();
+        descriptor_ = descriptor;
+    }
+    [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
+    /// `h(error_code, descriptor)` for the next connection; -1 with an error.
+    template <class Handler>
+    void accept(Handler&& handler)
+    {
+        waits_.wait(descriptor_, false, [this, h = std::forward<Handler>(handler)](std::error_code ec) mutable {
+            if (ec)
+                return h(ec, -1);
+            int const accepted = ::accept4(descriptor_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            if (accepted >= 0)
+                return h(ec, accepted);
+            ec.assign(errno, std::system_category());
+            if (would_block(ec) || ec == std::errc::interrupted || ec == std::errc::connection_aborted)
+                return accept(std::move(h));  // who came is gone, or another shard has it
+            h(ec, -1);
+        });
+    }
+    void close() noexcept
+    {
+        if (descriptor_ < 0)
+            return;
+        waits_.end();
+        ::close(std::exchange(descriptor_, -1));
+    }
+
+private:
+    waits waits_;
+    int descriptor_ = -1;
+};
+
+class tcp::acceptor {
+public:
+    explicit acceptor(loop& l) noexcept : loop_(l), listener_(l) {}
+    void listen(endpoint const& at, listen_options options, std::error_code& ec)
+    {
+        auto const address = asio::ip::make_address(at.host, ec);
+        if (ec) {
+            ec = portable(ec);
+            return;
+        }
+        protocol::endpoint const local(address, at.port);
+        listener_.open(::socket(local.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+        int const descriptor = listener_.native_handle();
+        int const yes = 1;
+        bool const listens =
+            descriptor >= 0 && ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+            (!options.share_port || ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) == 0) &&
+            ::bind(descriptor, local.data(), static_cast<::socklen_t>(local.size())) == 0 &&
+            ::listen(descriptor, options.backlog) == 0;
+        if (listens)
+            return;
+        ec.assign(errno, std::system_category());
+        close();
+    }
+    template <class Handler>
+    void accept(Handler&& handler)
+    {
+        listener_.accept([on = &loop_, h = std::forward<Handler>(handler)](std::error_code ec, int accepted) mutable {
+            h(ec, ec ? stream(*on) : stream(*on, accepted));
+        });
+    }
+    void close() noexcept { listener_.close(); }
+    [[nodiscard]] std::uint16_t port() const
+    {
+        protocol::endpoint local;
+        auto size = static_cast<::socklen_t>(local.capacity());
+        if (::getsockname(listener_.native_handle(), local.data(), &size) != 0)
+            return 0;
+        local.resize(size);
+        return local.port();
+    }
+
+private:
+    loop& loop_;
+    listener listener_;
+};
+
+}  // namespace polycast::inline v0::transport
+
+// ---- polycast/transport/tcp_connector.hpp ----
+
+namespace polycast::inline v0::transport {
+
 /// Resolves a name and tries its addresses in turn.
 class tcp::connector {
 public:
-    explicit connector(loop& l) : executor_(l.context().get_executor()) {}
+    explicit connector(loop& l) noexcept : loop_(l) {}
     connector(connector const&) = delete;
     ~connector() { cancel(); }
 
@@ -11256,7 +11666,7 @@ public:
     void connect(endpoint const& to, Handler handler)
     {
         cancel();
-        attempt_ = std::make_shared<attempt>(executor_);
+        attempt_ = std::make_shared<attempt>(loop_);
         std::error_code not_numeric;
         auto const address = asio::ip::make_address(to.host, not_numeric);
         if (!not_numeric) {
@@ -11269,7 +11679,7 @@ public:
                 if (!ec && a->cancelled)
                     ec = asio::error::operation_aborted;
                 if (ec)
-                    return h(portable(ec), stream(std::move(a->connecting)));
+                    return h(portable(ec), stream(a->on));
                 for (auto const& entry : found)
                     a->addresses.push_back(entry.endpoint());
                 next(std::move(a), std::move(h));
@@ -11291,7 +11701,8 @@ private:
     using resolver = asio::ip::basic_resolver<protocol, executor>;
 
     struct attempt {
-        explicit attempt(executor const& e) : resolver(e), connecting(e) {}
+        explicit attempt(loop& l) : on(l), resolver(l.context().get_executor()), connecting(l.context().get_executor()) {}
+        loop& on;
         tcp::connector::resolver resolver;
         socket connecting;
         std::vector<protocol::endpoint> addresses{};
@@ -11310,13 +11721,22 @@ private:
                 ec = asio::error::operation_aborted;
             if (ec && !a->cancelled && a->tried < a->addresses.size())
                 return next(std::move(a), std::move(h));
-            h(portable(ec), stream(std::move(a->connecting)));
+            if (!ec)
+                a->connecting.non_blocking(true, ec);
+            int const descriptor = ec ? -1 : a->connecting.release(ec);
+            h(portable(ec), ec ? stream(a->on) : stream(a->on, descriptor));
         });
     }
 
-    executor executor_;
+    loop& loop_;
     std::shared_ptr<attempt> attempt_;
 };
+
+}  // namespace polycast::inline v0::transport
+
+// ---- polycast/transport/tcp.hpp ----
+
+namespace polycast::inline v0::transport {
 
 static_assert(transport_policy<tcp>);
 
@@ -17433,12 +17853,13 @@ public:
         s.due_ = all_lanes;
         shard_.out().mark_dirty(s);
     }
-    /// The session ends with its connection.
-    static void for_good([[maybe_unused]] session_type& s) noexcept
+    /// The session ends with its connection. It takes nothing from now on: a durable log must not bring it back without
+    /// what it was not given. What a server keeps that stops, it keeps.
+    void for_good([[maybe_unused]] session_type& s)
     {
         if constexpr (C::delivery::resumes)
-            if (s.ledger_)
-                s.ledger_->final = true;
+            if (s.ledger_ && !std::exchange(s.ledger_->final, true) && !shard_.draining())
+                shard_.journal().ended(*s.ledger_);
     }
     /// The session ends now, whatever it was doing.
     void finish(session_type& s, close_info info)
@@ -20005,6 +20426,9 @@ public:
     }
     void wait_writable(session_type& s)
     {
+        if constexpr (requires { s.stream_.hold_back(); })
+            if (s.box_.waiting_in_lanes() != 0)
+                s.stream_.hold_back();
         s.stream_.wait_writable(typename Shard::ready{&shard_, s.handle_, true, s.connection_});
         s.blocked_ = true;  // now that somebody will say when it is not
     }
@@ -20896,99 +21320,12 @@ private:
 
 #if POLYCAST_WITH_SIMULATION
 
-#include <concepts>
-#include <cstddef>
 #include <cstdint>
-#include <new>
-#include <system_error>
-#include <type_traits>
-#include <utility>
 
 namespace polycast::inline v0::transport {
 
-/// Any callable `void(std::error_code)`, owned and move-only.
-///
-/// The one place of the library where a handler's type is forgotten: the world keeps the handlers of all loops in one
-/// order, so that the seed decides between them. It is a test instrument; no other transport includes it.
-class simulated_task {
-public:
-    simulated_task() noexcept = default;
-    template <class F>
-        requires(!std::same_as<std::decay_t<F>, simulated_task> && std::invocable<std::decay_t<F>&, std::error_code>)
-    simulated_task(F&& f)
-    {
-        using held = std::decay_t<F>;
-        if constexpr (fits<held>)
-            ::new (static_cast<void*>(place_)) held(std::forward<F>(f));
-        else
-            ::new (static_cast<void*>(place_)) held*(new held(std::forward<F>(f)));
-        steps_ = &steps_for<held>;
-    }
-    simulated_task(simulated_task&& other) noexcept { take(other); }
-    simulated_task& operator=(simulated_task&& other) noexcept
-    {
-        if (this != &other) {
-            reset();
-            take(other);
-        }
-        return *this;
-    }
-    ~simulated_task() { reset(); }
-
-    [[nodiscard]] explicit operator bool() const noexcept { return steps_ != nullptr; }
-    void operator()(std::error_code ec) { steps_->call(place_, ec); }
-    void reset() noexcept
-    {
-        if (auto const* const known = std::exchange(steps_, nullptr))
-            known->destroy(place_);
-    }
-
-private:
-    static constexpr std::size_t place_bytes = 6 * sizeof(void*);
-    template <class F>
-    static constexpr bool fits = sizeof(F) <= place_bytes && alignof(F) <= alignof(std::max_align_t) &&
-                                 std::is_nothrow_move_constructible_v<F>;
-
-    struct steps {
-        void (*call)(void*, std::error_code);
-        void (*move)(void* from, void* to) noexcept;
-        void (*destroy)(void*) noexcept;
-    };
-    template <class F>
-    static F& held_in(void* place) noexcept
-    {
-        if constexpr (fits<F>)
-            return *std::launder(static_cast<F*>(place));
-        else
-            return **std::launder(static_cast<F**>(place));
-    }
-    template <class F>
-    static constexpr steps steps_for{
-        [](void* place, std::error_code ec) { held_in<F>(place)(ec); },
-        [](void* from, void* to) noexcept {
-            if constexpr (fits<F>) {
-                ::new (to) F(std::move(held_in<F>(from)));
-                held_in<F>(from).~F();
-            } else {
-                ::new (to) F*(*std::launder(static_cast<F**>(from)));
-            }
-        },
-        [](void* place) noexcept {
-            if constexpr (fits<F>)
-                held_in<F>(place).~F();
-            else
-                delete &held_in<F>(place);
-        }};
-
-    void take(simulated_task& other) noexcept
-    {
-        if ((steps_ = std::exchange(other.steps_, nullptr)) != nullptr)
-            steps_->move(other.place_, place_);
-    }
-
-    steps const* steps_ = nullptr;
-    alignas(std::max_align_t) std::byte place_[place_bytes];
-};
+/// The world keeps the handlers of all loops in one order, so that the seed decides between them.
+using simulated_task = detail::task<6 * sizeof(void*)>;
 
 /// xoshiro256** seeded by splitmix64: the same numbers on every platform, which `std::` distributions do not promise.
 class simulated_chance {
@@ -23165,6 +23502,7 @@ public:
         };
         needs_bytes ? state_->tcp.wait_readable(std::move(woken)) : state_->tcp.wait_writable(std::move(woken));
     }
+    void hold_back() noexcept { state_->tcp.hold_back(); }
     /// `close_notify`, then the end of what TCP sends.
     void shutdown_send()
     {
@@ -23580,8 +23918,8 @@ public:
     /// A descriptor is read, written and waited on as TCP's is.
     class stream : private tcp::stream {
     public:
-        explicit stream(loop& on) : tcp::stream(on), descriptor_(-1) {}
-        stream(loop& on, transit&& from) : tcp::stream(on, std::move(from)), descriptor_(native_handle()) {}
+        explicit stream(loop& on) noexcept : tcp::stream(on) {}
+        stream(loop& on, transit&& from) : tcp::stream(on, std::move(from)) {}
         using tcp::stream::can_leave;
         using tcp::stream::close;
         using tcp::stream::is_open;
@@ -23598,20 +23936,19 @@ public:
         {
             ::ucred who{};
             ::socklen_t size = sizeof who;
-            if (!is_open() || ::getsockopt(descriptor_, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
+            if (!is_open() || ::getsockopt(native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
                 return {};
             return "unix:uid=" + std::to_string(who.uid) + ",pid=" + std::to_string(who.pid);
         }
 
     private:
         friend unix_socket;
-        explicit stream(tcp::socket&& s) : tcp::stream(std::move(s)), descriptor_(native_handle()) {}
-        int descriptor_;
+        stream(loop& on, int descriptor) noexcept : tcp::stream(on, descriptor) {}
     };
 
     class acceptor {
     public:
-        explicit acceptor(loop& l) : acceptor_(l.context().get_executor()), shared_(l.shared_) {}
+        explicit acceptor(loop& l) : loop_(l), accepting_(l), shared_(l.shared_) {}
         acceptor(acceptor const&) = delete;
         ~acceptor() { close(); }
 
@@ -23621,29 +23958,27 @@ public:
             int const descriptor = ec ? -1 : ::fcntl(listener_->descriptor(), F_DUPFD_CLOEXEC, 0);
             if (!ec && descriptor < 0)
                 ec.assign(errno, std::generic_category());
-            if (!ec)
-                acceptor_.assign(tcp::protocol::v4(), descriptor, ec);
-            ec = tcp::portable(ec);
             if (ec)
-                close();
+                return close();
+            accepting_.open(descriptor);
         }
         template <class Handler>
         void accept(Handler&& handler)
         {
-            acceptor_.async_accept([h = std::forward<Handler>(handler)](std::error_code ec, tcp::socket s) mutable {
-                h(tcp::portable(ec), stream(std::move(s)));
+            accepting_.accept([on = &loop_, h = std::forward<Handler>(handler)](std::error_code ec, int accepted) mutable {
+                h(ec, ec ? stream(*on) : stream(*on, accepted));
             });
         }
         void close()
         {
-            std::error_code ignored;
-            acceptor_.close(ignored);
+            accepting_.close();
             listener_.reset();
         }
         [[nodiscard]] std::uint16_t port() const noexcept { return 0; }
 
     private:
-        asio::basic_socket_acceptor<tcp::protocol, tcp::executor> acceptor_;
+        loop& loop_;
+        tcp::listener accepting_;
         std::shared_ptr<detail::unix_listeners> shared_;
         std::shared_ptr<detail::unix_listener> listener_;
     };
@@ -23672,10 +24007,10 @@ public:
 
     private:
         struct attempt {
-            attempt(loop& l, std::string const& path) : again(l), address(path), connecting(l.context().get_executor()) {}
+            attempt(loop& l, std::string const& path) : on(l), again(l), address(path) {}
+            loop& on;
             timer again;
             detail::unix_address address;
-            tcp::socket connecting;
             bool cancelled = false;
         };
 
@@ -23692,9 +24027,7 @@ public:
                     go(std::move(a), std::move(h));
                 });
             }
-            if (!ec)
-                a->connecting.assign(tcp::protocol::v4(), descriptor, ec);
-            handler(tcp::portable(ec), stream(std::move(a->connecting)));
+            handler(ec, ec ? stream(a->on) : stream(a->on, descriptor));
         }
 
         loop& loop_;

@@ -1,10 +1,9 @@
 #pragma once
 
 #include <polycast/config.hpp>
+#include <polycast/detail/task.hpp>
 
 #if POLYCAST_WITH_SIMULATION
-
-#include <polycast/detail/task.hpp>
 
 #include <cstdint>
 
