@@ -1793,8 +1793,11 @@ template <bool AsciiOnly>
     for (; end - at >= 8; at += 8) {
         std::uint64_t word;
         std::memcpy(&word, at, 8);
-        if ((escaped_bytes(word) | (AsciiOnly ? word & every_high_bit : 0)) != 0)
+        if (std::uint64_t const marks = escaped_bytes(word) | (AsciiOnly ? word & every_high_bit : 0); marks != 0) {
+            if constexpr (std::endian::native == std::endian::little)
+                return at + std::countr_zero(marks) / 8;
             break;
+        }
     }
     while (at != end && !is_escaped(*at) && !(AsciiOnly && (*at & 0x80) != 0))
         ++at;
