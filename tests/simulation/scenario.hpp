@@ -49,13 +49,14 @@ struct habits {
 
 enum class fault : std::uint8_t {
     cut_all, cut_some, cut_at_byte, vanish, stall, refuse, swallow, drop_self, close_for_good, stop_reading,
-    server_closes, clock_jump, restart, allocation
+    server_closes, clock_jump, restart, allocation, full_disk
 };
-inline constexpr std::size_t fault_count = 14;
+inline constexpr std::size_t fault_count = 15;
+inline constexpr std::size_t faults_without_log = 14;
 inline constexpr std::string_view fault_names[fault_count] = {
     "cut all", "cut some", "cut at a byte", "vanish", "stall", "refuse connections", "swallow connections",
     "client drops", "client closes for good", "client stops reading", "server closes", "clock jump", "server restart",
-    "allocation failure"};
+    "allocation failure", "full disk"};
 
 struct timed_fault {
     milliseconds at;
@@ -125,6 +126,8 @@ struct scenario {
         dice d(seed * 31 + 7);
         for (auto more = d.from(0, 4); more != 0; --more)
             p.faults.push_back({d.between(0ms, active), fault::restart, 0, d.from(0, 100)});
+        for (auto more = d.from(0, 3); more != 0; --more)
+            p.faults.push_back({d.between(0ms, active), fault::full_disk, 0, d.from(0, 100)});
         std::ranges::stable_sort(p.faults, {}, &timed_fault::at);
         return p;
     }
@@ -195,7 +198,7 @@ private:
     {
         auto const how_many = d.happens(0.1) ? 0 : d.from(1, 14);
         for (std::uint64_t i = 0; i < how_many; ++i) {
-            timed_fault f{.at = d.between(0ms, active), .what = static_cast<fault>(d.below(fault_count)),
+            timed_fault f{.at = d.between(0ms, active), .what = static_cast<fault>(d.below(faults_without_log)),
                           .who = static_cast<std::uint32_t>(d.below(count)), .how_much = d.from(0, 100)};
             // What concerns everybody is rarer.
             if ((f.what == fault::restart || f.what == fault::clock_jump) && d.happens(0.7))

@@ -6,6 +6,14 @@
 #include "application.hpp"
 #include "log_files.hpp"
 
+#if POLYCAST_WITH_SQLITE
+#include "../support/failing_disk.hpp"
+#else
+struct failing_disk {
+    static void full(bool) {}
+};
+#endif
+
 #include <polycast/server.hpp>
 #include <polycast/transport/simulated.hpp>
 
@@ -120,7 +128,7 @@ private:
     /// says and writes while it is taken down, a process that was killed would have said and written nothing.
     void restart(milliseconds down)
     {
-        if (!server_)
+        if (!server_ || disk_troubles_ != 0)  // what is in memory only would be lost with it
             return;
         around_.note("server dies");
         if constexpr (durable)
@@ -264,6 +272,14 @@ private:
         case fault::server_closes: server_closes(c, f.how_much); break;
         case fault::clock_jump: world_.schedule().advance_to(world_.schedule().now() + std::chrono::seconds(3 * f.how_much)); break;
         case fault::restart: restart(milliseconds(f.how_much * 20)); break;
+        case fault::full_disk:
+            disk_.full(true);
+            ++disk_troubles_;
+            at(ms, [this] {
+                disk_.full(false);
+                at(std::chrono::seconds(3), [this] { --disk_troubles_; });  // by then it is written
+            });
+            break;
         case fault::allocation: voice_.failing += SIMULATION_FAILS_ALLOCATIONS ? 3 : 0; break;
         }
     }
@@ -334,6 +350,7 @@ private:
         world_.refuse_connections(false);
         world_.swallow_connections(false);
         voice_.failing = 0;
+        disk_.full(false);
         for (auto& c : clients_)
             c.be_good();
     }
@@ -387,6 +404,8 @@ private:
     surroundings around_;
     speech voice_;
     std::map<std::uint64_t, ledger*> sessions_{};
+    failing_disk disk_{};
+    int disk_troubles_ = 0;
     log_files log_{};
     std::unique_ptr<Server> server_{};
     std::deque<reference_client> clients_{};
