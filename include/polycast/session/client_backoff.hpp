@@ -43,7 +43,8 @@ struct backoff_options {
 namespace detail {
 
 /// Knows how often it went wrong, and so when to connect again. Has no clock of its own.
-class client_retry {
+template <class = void>
+class basic_client_retry {
 public:
     using milliseconds = std::chrono::milliseconds;
 
@@ -84,6 +85,7 @@ private:
     unsigned useless_ = 0;   ///< in a row
     std::optional<std::pair<milliseconds, milliseconds>> invited_{};
 };
+using client_retry = basic_client_retry<>;
 
 }  // namespace detail
 

@@ -27,7 +27,8 @@ struct client_room_answer {
 
 /// The rooms that a client wants to be in, over all its connections, and what it has seen of their histories. One `$join`
 /// or `$leave` a room is under way at a time; an unanswered one is said again, with its id, in the same session.
-class client_rooms {
+template <class = void>
+class basic_client_rooms {
 public:
     /// From any thread. `wanted`: to be in it.
     void ask(std::string_view name, bool wanted)
@@ -192,5 +193,6 @@ private:
     std::vector<std::pair<std::uint64_t, std::string>> under_way_;
     bool sure_ = true;  ///< offsets in this session are of one history a room
 };
+using client_rooms = basic_client_rooms<>;
 
 }  // namespace polycast::inline v0::detail

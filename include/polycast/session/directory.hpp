@@ -26,11 +26,12 @@ struct offline_event {
 /// Who is here, over all shards: caps are checked and a connection counted in one step; an emission to a user goes only
 /// to shards where that user has a session, or waits here for the next one; and a session is found by its name. Any
 /// thread; the one lock is taken per open, close, resume and `to_user`, never per message.
-class directory {
+template <class = void>
+class basic_directory {
 public:
     enum class admission : std::uint8_t { admitted, server_full, user_full };
 
-    explicit directory(std::uint32_t shards) : shards_(shards) {}
+    explicit basic_directory(std::uint32_t shards) : shards_(shards) {}
     void set_offline_limits(std::size_t max_events, std::size_t max_users) noexcept
     {
         max_offline_events_ = max_events;
@@ -168,7 +169,7 @@ private:
         handle session;
     };
 
-    string_map<entry>::iterator place(std::string_view user)
+    typename string_map<entry>::iterator place(std::string_view user)
     {
         auto const [at, created] = users_.try_emplace(std::string(user));
         if (created)
@@ -185,7 +186,7 @@ private:
         erase_if_empty(at);
         return count;
     }
-    void erase_if_empty(string_map<entry>::iterator at)
+    void erase_if_empty(typename string_map<entry>::iterator at)
     {
         entry const& e = at->second;
         if (e.connections == 0 && e.shards == 0 && e.offline.empty())
@@ -201,5 +202,6 @@ private:
     std::list<std::string_view> waiting_users_;  ///< for whom events wait, the longest first; keys of `users_`
     string_map<named> names_;
 };
+using directory = basic_directory<>;
 
 }  // namespace polycast::inline v0::detail

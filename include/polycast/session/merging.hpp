@@ -15,7 +15,8 @@ namespace polycast::inline v0::detail {
 
 /// The events in a session's lanes that a later one of their subject may take along. A few at a time: subjects are runs
 /// and charts, and what is written is not here any more. The oldest give way.
-class mergeable {
+template <class = void>
+class basic_mergeable {
 public:
     struct entry {
         std::uint64_t hash;
@@ -58,6 +59,7 @@ public:
 private:
     std::vector<entry> entries_;
 };
+using mergeable = basic_mergeable<>;
 
 /// Coalesces what waits for a session: an event that has an older one of its subject in its lane takes that along and
 /// stands where it would have stood alone, so it never goes before what was emitted before it. In a room with a history a
