@@ -31,7 +31,10 @@ struct retry_options {
 template <class = void>
 class basic_retry_schedule {
 public:
-    explicit constexpr basic_retry_schedule(retry_options const& options) noexcept : options_(options), delay_(options.first) {}
+    explicit constexpr basic_retry_schedule(retry_options const& options) noexcept
+        : options_(options), delay_(options.first)
+    {
+    }
 
     /// After each attempt: how long to wait for the next, or nothing if there is to be none, as it was accepted, or
     /// trying is pointless or over. `spent`: since the first attempt began.

@@ -50,7 +50,10 @@ public:
     };
 
     /// The next event's offset will be `offset + 1`.
-    explicit basic_room_history(history_options const& bounds, std::uint64_t offset = 0) : bounds_(bounds), offset_(offset) {}
+    explicit basic_room_history(history_options const& bounds, std::uint64_t offset = 0)
+        : bounds_(bounds), offset_(offset)
+    {
+    }
 
     [[nodiscard]] std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
 
