@@ -2,6 +2,9 @@
 
 /// polycast: a WebSocket event server, emitter and client composed from policies by the compiler.
 /// This header has everything that needs Asio, zstd and RapidJSON only.
+///
+/// A class of which most programs use nothing, or not all, is a template over nothing, `basic_x<>`, with the alias `x`:
+/// a compiler then reads its functions, and makes only those that are called.
 
 #include <polycast/batching/immediate.hpp>
 #include <polycast/batching/per_tick.hpp>

@@ -202,12 +202,13 @@ private:
                 log_.set_epoch(histories.epoch());
             else
                 histories.restore(state.epoch, state.history_floor);
-            for (auto const& room : state.rooms) {
-                std::vector<room_history::held> events;
-                for (auto const& e : room.events)
-                    events.push_back({e.frame, room_history::time_point(std::chrono::milliseconds(e.at_ms))});
-                histories.restore(room.name, room.offset, std::move(events), port_->wall_now());
-            }
+            if constexpr (detail::keeps_histories<C>)
+                for (auto const& room : state.rooms) {
+                    std::vector<room_history::held> events;
+                    for (auto const& e : room.events)
+                        events.push_back({e.frame, room_history::time_point(std::chrono::milliseconds(e.at_ms))});
+                    histories.restore(room.name, room.offset, std::move(events), port_->wall_now());
+                }
             port_->next_session_id = state.last_id + 1;
             std::size_t next = 0;
             for (auto const& s : state.sessions)

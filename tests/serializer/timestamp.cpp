@@ -7,6 +7,10 @@
 
 namespace pd = polycast::detail;
 
+static_assert(pd::parse_timestamp("1970-01-02T00:00:01.25Z")->second == 86401);
+static_assert(pd::parse_timestamp("1970-01-01T01:00:00+01:00")->second == 0);
+static_assert(!pd::parse_timestamp("1970-02-30T00:00:00Z"));
+
 namespace {
 std::string written(std::int64_t milliseconds)
 {

@@ -108,9 +108,8 @@ BOOST_AUTO_TEST_SUITE(session_bookkeeping)
 
 BOOST_AUTO_TEST_CASE(caps_are_checked_and_counted_in_one_step)
 {
-    using pc::detail::directory;
-    using enum directory::admission;
-    directory d(2);
+    using enum pc::detail::admission;
+    pc::detail::directory<true> d(2);
     BOOST_TEST((d.admit("a", 3, 2) == admitted));
     BOOST_TEST((d.admit("a", 3, 2) == admitted));
     BOOST_TEST((d.admit("a", 3, 2) == user_full));
@@ -125,7 +124,7 @@ BOOST_AUTO_TEST_CASE(caps_are_checked_and_counted_in_one_step)
 
 BOOST_AUTO_TEST_CASE(a_user_is_on_the_shards_where_he_has_sessions)
 {
-    pc::detail::directory d(2);
+    pc::detail::directory<true> d(2);
     BOOST_TEST(d.enter("a", 0).empty());
     BOOST_TEST(d.enter("a", 1).empty());
     BOOST_TEST(d.enter("a", 1).empty());
@@ -141,7 +140,7 @@ BOOST_AUTO_TEST_CASE(a_user_is_on_the_shards_where_he_has_sessions)
 
 BOOST_AUTO_TEST_CASE(a_session_is_found_by_its_name_by_its_own_user_only)
 {
-    pc::detail::directory d(1);
+    pc::detail::directory<true> d(1);
     pc::handle const h{0, 5, 7};
     d.name("s_1", "ada", h);
     BOOST_TEST((d.find("s_1", "ada") == h));
@@ -154,7 +153,7 @@ BOOST_AUTO_TEST_CASE(a_session_is_found_by_its_name_by_its_own_user_only)
 
 BOOST_AUTO_TEST_CASE(threads_that_are_admitted_at_once_never_exceed_a_cap)
 {
-    pc::detail::directory d(4);
+    pc::detail::directory<true> d(4);
     std::atomic<int> all{0}, of_a_user[3]{}, over{0}, admitted{0};
     std::vector<std::thread> threads;
     for (std::uint32_t t = 0; t < 4; ++t)
@@ -163,7 +162,7 @@ BOOST_AUTO_TEST_CASE(threads_that_are_admitted_at_once_never_exceed_a_cap)
             for (int i = 0; i < 5000; ++i) {
                 auto const u = random() % 3;
                 std::string const name = "user" + std::to_string(u);
-                if (d.admit(name, 5, 2) != pc::detail::directory::admission::admitted)
+                if (d.admit(name, 5, 2) != pc::detail::admission::admitted)
                     continue;
                 ++admitted;
                 if (++all > 5 || ++of_a_user[u] > 2)

@@ -15,6 +15,8 @@
 namespace {
 
 namespace transport = polycast::transport;
+
+static_assert(polycast::transport_policy<transport::unix_socket>);
 using transport::unix_socket;
 
 /// Unix sockets under the addresses of the conformance bodies: a port is an abstract name.

@@ -30,9 +30,10 @@ template <class T>
 using zstd_owned = std::unique_ptr<T, zstd_free>;
 
 /// What is made of a dictionary once, and then read by all threads.
-struct zstd_dictionary {
+template <class = void>
+struct basic_zstd_dictionary {
     /// `level` is the compressor's. Throws `std::system_error` (`bad_dictionary`) if zstd cannot use `text`.
-    zstd_dictionary(std::string_view text, int level)
+    basic_zstd_dictionary(std::string_view text, int level)
         : bytes(text), number(ZSTD_getDictID_fromDict(text.data(), text.size())),
           compressing(ZSTD_createCDict(text.data(), text.size(), level)),
           decompressing(ZSTD_createDDict(text.data(), text.size()))
@@ -54,6 +55,7 @@ struct zstd_dictionary {
     zstd_owned<ZSTD_CDict> compressing;
     zstd_owned<ZSTD_DDict> decompressing;
 };
+using zstd_dictionary = basic_zstd_dictionary<>;
 
 inline void zstd_compress(byte_buffer& out, std::string_view in, int level, ZSTD_CDict const* dictionary)
 {

@@ -27,7 +27,8 @@ struct forgotten_room {
 ///
 /// Written in this order it is as if all calls had been made one by one: `wiped`, `opened`, `trimmed`, `covered`,
 /// `removed`, `numbered`, and then what is new.
-class journal_batch {
+template <class = void>
+class basic_journal_batch {
 public:
     struct entry {
         std::uint64_t id, number;  // number 0: waits
@@ -213,5 +214,6 @@ private:
     std::unordered_map<std::uint64_t, session_changes> sessions_;
     string_map<room_changes> rooms_;
 };
+using journal_batch = basic_journal_batch<>;
 
 }  // namespace polycast::inline v0::detail

@@ -40,10 +40,11 @@ static_assert(sizeof(logged) == 16);
 
 /// The reliable side of a session: which numbers were given, which are acknowledged, and the log of what lies between.
 /// A number is given when an event's place on the wire is final; numbers begin at 1. Does no I/O and has no clock.
-class ledger {
+template <class = void>
+class basic_ledger {
 public:
-    ledger(std::uint64_t id_, std::string name_) : id(id_), name(std::move(name_)) {}
-    ledger(ledger const&) = delete;
+    basic_ledger(std::uint64_t id_, std::string name_) : id(id_), name(std::move(name_)) {}
+    basic_ledger(basic_ledger const&) = delete;
 
     std::uint64_t const id;
     std::string const name;  ///< a capability: who knows it, and is the same user, may resume the session
@@ -219,6 +220,7 @@ private:
     string_map<answer> answers_;
     std::deque<std::string> order_;
 };
+using ledger = basic_ledger<>;
 
 }  // namespace detail
 

@@ -28,9 +28,13 @@ struct retry_options {
 }
 
 /// When to try next. Has no clock and does no I/O: any loop, or thread, waits in its own way.
-class retry_schedule {
+template <class = void>
+class basic_retry_schedule {
 public:
-    explicit constexpr retry_schedule(retry_options const& options) noexcept : options_(options), delay_(options.first) {}
+    explicit constexpr basic_retry_schedule(retry_options const& options) noexcept
+        : options_(options), delay_(options.first)
+    {
+    }
 
     /// After each attempt: how long to wait for the next, or nothing if there is to be none, as it was accepted, or
     /// trying is pointless or over. `spent`: since the first attempt began.
@@ -54,6 +58,7 @@ private:
     real_delay delay_;
     unsigned made_ = 0;
 };
+using retry_schedule = basic_retry_schedule<>;
 
 namespace detail {
 [[nodiscard]] constexpr outcome status_of(outcome o) noexcept

@@ -25,10 +25,11 @@ enum class flushed : std::uint8_t {
 
 /// Moves frames from outboxes to transports, one system call for as much as possible. One a shard: its scratch memory
 /// is used by all sessions in turn. Small frames are copied side by side, large ones gathered by reference.
-class writer {
+template <class = void>
+class basic_writer {
 public:
     /// `joins`: whether events may share a frame; `separator`, which may be empty, then stands between them.
-    explicit writer(bool joins, std::string_view separator) : joins_(joins), separator_(separator)
+    explicit basic_writer(bool joins, std::string_view separator) : joins_(joins), separator_(separator)
     {
         static_cast<void>(scratch_.prepare(scratch_bytes));
     }
@@ -253,5 +254,6 @@ private:
     std::vector<pick> picks_;
     std::uint64_t events_ = 0;  ///< finished or begun by the last write
 };
+using writer = basic_writer<>;
 
 }  // namespace polycast::inline v0

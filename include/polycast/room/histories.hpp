@@ -25,13 +25,14 @@ namespace polycast::inline v0 {
 /// event is held whose offset is at or below a former life's last. A client with `since` below that last needs what is not
 /// held, and is denied; one with `since` equal to it or above has all of the former life. Clients that know nothing of a
 /// former life, or of one that ended lower, may be denied without need, never the reverse.
-class room_histories {
+template <class = void>
+class basic_room_histories {
 public:
     using time_point = room_history::time_point;
 
     /// `epoch` names the time over which offsets mean the same: new at each start that does not restore all rooms.
-    room_histories(history_options const& options, std::string epoch) : options_(options), epoch_(std::move(epoch)) {}
-    room_histories(room_histories const&) = delete;
+    basic_room_histories(history_options const& options, std::string epoch) : options_(options), epoch_(std::move(epoch)) {}
+    basic_room_histories(basic_room_histories const&) = delete;
 
     [[nodiscard]] bool enabled() const noexcept { return options_.max_events != 0; }
     [[nodiscard]] std::string const& epoch() const noexcept { return epoch_; }
@@ -127,7 +128,7 @@ private:
         std::string_view name;  ///< the key's text
         std::shared_ptr<room_history> room;
     };
-    using place = std::list<entry>::iterator;
+    using place = typename std::list<entry>::iterator;
 
     std::shared_ptr<room_history> const& used(place p)
     {
@@ -160,5 +161,6 @@ private:
     std::list<entry> by_use_;  ///< the one used last first
     detail::string_map<place> rooms_;
 };
+using room_histories = basic_room_histories<>;
 
 }  // namespace polycast::inline v0

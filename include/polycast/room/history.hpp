@@ -33,7 +33,8 @@ struct offset_range {
 
 /// The past of one room, shared by all shards. Who emits holds `lock()` while it takes the offset, encodes, keeps and
 /// posts: then the order of offsets is the order in every mailbox. All but `lock` need the lock held; any thread.
-class room_history {
+template <class = void>
+class basic_room_history {
 public:
     using time_point = std::chrono::system_clock::time_point;  // the clock that any thread can read, and a log can keep
 
@@ -49,7 +50,10 @@ public:
     };
 
     /// The next event's offset will be `offset + 1`.
-    explicit room_history(history_options const& bounds, std::uint64_t offset = 0) : bounds_(bounds), offset_(offset) {}
+    explicit basic_room_history(history_options const& bounds, std::uint64_t offset = 0)
+        : bounds_(bounds), offset_(offset)
+    {
+    }
 
     [[nodiscard]] std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
 
@@ -118,5 +122,6 @@ private:
     std::size_t bytes_ = 0;
     std::deque<held> held_{};
 };
+using room_history = basic_room_history<>;
 
 }  // namespace polycast::inline v0

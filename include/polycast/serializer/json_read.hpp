@@ -74,9 +74,10 @@ enum class json_kind : unsigned char { end, object, array, text, number, boolean
 ///
 /// Each step returns false on an error. The first error is kept. After an error of meaning (a wrong type) the reader
 /// stands behind a token and `leave` finds the way out; after one of syntax it is `broken` and only `resync` helps.
-class json_reader {
+template <class = void>
+class basic_json_reader {
 public:
-    json_reader(std::span<char> payload, decode_limits const& limits) noexcept
+    basic_json_reader(std::span<char> payload, decode_limits const& limits) noexcept
         : begin_(payload.data()), at_(begin_), end_(begin_ + payload.size()), limits_(limits),
           max_depth_(limits.max_depth < 512 ? limits.max_depth : 512)
     {
@@ -368,5 +369,6 @@ private:
     bool broken_ = false;
     decode_error error_;
 };
+using json_reader = basic_json_reader<>;
 
 }  // namespace polycast::inline v0::detail

@@ -69,4 +69,8 @@ template <class S>
 concept serializer_policy =
     policy_on<S, serializer_axis> && says_how_it_is_framed<S> && encodes_events<S> && decodes_events<S>;
 
+/// Whether what it makes are events, with a type and a room in an envelope; else they are messages, of which nothing is known.
+template <class S>
+inline constexpr bool has_envelope = S::name != "raw";
+
 }  // namespace polycast::inline v0

@@ -43,7 +43,8 @@ struct backoff_options {
 namespace detail {
 
 /// Knows how often it went wrong, and so when to connect again. Has no clock of its own.
-class client_retry {
+template <class = void>
+class basic_client_retry {
 public:
     using milliseconds = std::chrono::milliseconds;
 
@@ -55,7 +56,7 @@ public:
         invited_.reset();
     }
     /// The server says when it wants to be connected to again (`$bye`).
-    void invited(milliseconds from, milliseconds to) noexcept { invited_.emplace(from, to); }
+    void invited(milliseconds from, milliseconds to) noexcept { invited_ = window{from, to}; }
 
     /// An attempt failed. Returns the delay to the next.
     [[nodiscard]] milliseconds failed(backoff_options const& options, std::uint64_t random) noexcept
@@ -68,13 +69,16 @@ public:
     {
         useless_ = useless ? useless_ + 1 : 0;
         if (invited_) {
-            auto const window = static_cast<std::uint64_t>((invited_->second - invited_->first).count());
-            return invited_->first + milliseconds(random % (window + 1));
+            auto const width = static_cast<std::uint64_t>((invited_->to - invited_->from).count());
+            return invited_->from + milliseconds(random % (width + 1));
         }
         return at_least_one(backoff_delay(options, useless_ == 0 ? 0 : useless_ - 1, random));
     }
 
 private:
+    struct window {
+        milliseconds from, to;
+    };
     [[nodiscard]] static milliseconds at_least_one(milliseconds delay) noexcept
     {
         return delay.count() > 0 ? delay : milliseconds{1};
@@ -82,8 +86,9 @@ private:
 
     unsigned failures_ = 0;  ///< in a row
     unsigned useless_ = 0;   ///< in a row
-    std::optional<std::pair<milliseconds, milliseconds>> invited_{};
+    std::optional<window> invited_{};
 };
+using client_retry = basic_client_retry<>;
 
 }  // namespace detail
 

@@ -50,7 +50,7 @@ public:
     {
         kept_.push_back({op, rsv1, std::string(payload.data(), payload.size())});
     }
-    void keep_close(std::optional<close_code> code, std::string_view reason) { kept_close_.emplace(code, reason); }
+    void keep_close(std::optional<close_code> code, std::string_view reason) { kept_close_ = farewell{code, std::string(reason)}; }
     /// The connection closes, and hands nothing on any more: it is read for the server's close frame. True if that is
     /// here already.
     bool give_up()
@@ -79,6 +79,10 @@ private:
         opcode op;
         bool rsv1;
         std::string payload;
+    };
+    struct farewell {
+        std::optional<close_code> code;
+        std::string reason;
     };
 
     void connected(std::error_code ec, stream&& connected)
@@ -184,7 +188,7 @@ private:
             for (message& m : kept)
                 static_cast<void>(sink.message(m.op, m.payload, m.rsv1));
             if (close)
-                sink.close(close->first, close->second);
+                sink.close(close->code, close->reason);
         });
     }
     void failed()
@@ -202,7 +206,7 @@ private:
     std::string to_send_;
     std::string answer_;
     std::vector<message> kept_;
-    std::optional<std::pair<std::optional<close_code>, std::string>> kept_close_;  ///< it came behind them
+    std::optional<farewell> kept_close_;  ///< it came behind them
     bool fetching_ = false;
     bool tunnelling_ = false;
 };

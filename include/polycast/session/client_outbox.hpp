@@ -30,7 +30,8 @@ struct client_record {
 /// The messages that a client has yet to send, whole and unmasked: they outlive the connection. A message leaves only
 /// when the transport has taken its last byte; what a lost connection took in part is sent again, whole, on the next.
 /// Any thread puts messages in, the loop's thread takes them out.
-class client_outbox : public client_intake<client_record> {
+template <class = void>
+class basic_client_outbox : public client_intake<client_record> {
 public:
     using entry = client_entry;
     using client_intake::client_intake;
@@ -105,5 +106,6 @@ private:
     std::vector<mark> under_way_;
     std::size_t first_ = 0;  // of under_way_: those before it are settled
 };
+using client_outbox = basic_client_outbox<>;
 
 }  // namespace polycast::inline v0::detail

@@ -11,7 +11,8 @@
 namespace polycast::inline v0::detail {
 
 /// Knows when a quiet connection is to be pinged, and when it is dead. Has no clock of its own.
-class client_pulse {
+template <class = void>
+class basic_client_pulse {
 public:
     using time_point = std::chrono::steady_clock::time_point;
     enum class verdict : std::uint8_t { well, ping, dead };
@@ -47,6 +48,7 @@ private:
     time_point heard_{};
     time_point pinged_{};
 };
+using client_pulse = basic_client_pulse<>;
 
 /// Looks after the pulse of a client's connection.
 template <class Link>

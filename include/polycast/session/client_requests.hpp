@@ -26,7 +26,8 @@ struct client_request_record : client_record {
 /// The messages of a client that delivers at least once: one with an id is held until it is answered, and handed out
 /// again, in order, on each new connection; one without until the transport has taken its last byte. Any thread puts
 /// messages in, the loop's thread takes them out.
-class client_requests : public client_intake<client_request_record> {
+template <class = void>
+class basic_client_requests : public client_intake<client_request_record> {
 public:
     using entry = client_entry;
     enum class answer : std::uint8_t { unexpected, to_event, to_request };
@@ -168,5 +169,6 @@ private:
     std::size_t by_event_count_ = 0;
     bool plain_ = false;
 };
+using client_requests = basic_client_requests<>;
 
 }  // namespace polycast::inline v0::detail

@@ -27,13 +27,14 @@ struct client_room_answer {
 
 /// The rooms that a client wants to be in, over all its connections, and what it has seen of their histories. One `$join`
 /// or `$leave` a room is under way at a time; an unanswered one is said again, with its id, in the same session.
-class client_rooms {
+template <class = void>
+class basic_client_rooms {
 public:
     /// From any thread. `wanted`: to be in it.
     void ask(std::string_view name, bool wanted)
     {
         std::lock_guard const lock(mutex_);
-        asked_.emplace_back(name, wanted);
+        asked_.push_back({std::string(name), wanted});
     }
 
     // The rest is for the loop's thread.
@@ -86,7 +87,7 @@ public:
                 r.id = fresh_id();
             }
             r.sent = true;
-            under_way_.emplace_back(r.id, name);
+            under_way_.push_back({r.id, name});
             if (r.asked == action::leave) {
                 say(control::leave{name}, r.id);
                 continue;
@@ -102,11 +103,11 @@ public:
     /// `$ok` or `$error` with the number `id`; nothing if it is not for a room.
     [[nodiscard]] std::optional<client_room_answer> answered(std::uint64_t id, envelope const& said)
     {
-        auto const flight = std::find_if(under_way_.begin(), under_way_.end(), [&](auto& f) { return f.first == id; });
-        if (flight == under_way_.end())
+        auto const at = std::find_if(under_way_.begin(), under_way_.end(), [&](flight const& f) { return f.id == id; });
+        if (at == under_way_.end())
             return {};
-        client_room_answer answer{std::move(flight->second), false, said.type == "$ok", said.recovered};
-        under_way_.erase(flight);
+        client_room_answer answer{std::move(at->name), false, said.type == "$ok", said.recovered};
+        under_way_.erase(at);
         room& r = rooms_.find(answer.room)->second;
         answer.joining = std::exchange(r.asked, action::none) == action::join;
         r.sent = false;
@@ -144,6 +145,14 @@ private:
     static constexpr std::size_t max_early = 4096;
 
     enum class action : std::uint8_t { none, join, leave };
+    struct wish {
+        std::string name;
+        bool wanted;
+    };
+    struct flight {
+        std::uint64_t id;
+        std::string name;
+    };
     struct room {
         bool wanted = true;
         bool joined = false;
@@ -158,7 +167,7 @@ private:
 
     void take_asked()
     {
-        std::vector<std::pair<std::string, bool>> asked;
+        std::vector<wish> asked;
         {
             std::lock_guard const lock(mutex_);
             asked.swap(asked_);
@@ -185,12 +194,13 @@ private:
     }
 
     std::mutex mutex_;
-    std::vector<std::pair<std::string, bool>> asked_;
+    std::vector<wish> asked_;
 
     std::map<std::string, room, std::less<>> rooms_;  // in an order: what is said after a drop depends on nothing else
     std::vector<std::string> todo_;
-    std::vector<std::pair<std::uint64_t, std::string>> under_way_;
+    std::vector<flight> under_way_;
     bool sure_ = true;  ///< offsets in this session are of one history a room
 };
+using client_rooms = basic_client_rooms<>;
 
 }  // namespace polycast::inline v0::detail

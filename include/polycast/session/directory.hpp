@@ -5,6 +5,7 @@
 #include <polycast/session/handle.hpp>
 #include <polycast/session/tally.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -12,6 +13,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -22,13 +24,20 @@ struct offline_event {
     frame_ref frame;
     urgency urgent;
 };
+/// Where nothing outlives its connection.
+struct no_offline_events {
+    [[nodiscard]] static constexpr bool empty() noexcept { return true; }
+};
+
+enum class admission : std::uint8_t { admitted, server_full, user_full };
 
 /// Who is here, over all shards: caps are checked and a connection counted in one step; an emission to a user goes only
 /// to shards where that user has a session, or waits here for the next one; and a session is found by its name. Any
-/// thread; the one lock is taken per open, close, resume and `to_user`, never per message.
+/// thread; the one lock is taken per open, close, resume and `to_user`, never per message. `Resumes`: the delivery policy.
+template <bool Resumes>
 class directory {
 public:
-    enum class admission : std::uint8_t { admitted, server_full, user_full };
+    using offline_events = std::conditional_t<Resumes, std::deque<offline_event>, no_offline_events>;
 
     explicit directory(std::uint32_t shards) : shards_(shards) {}
     void set_offline_limits(std::size_t max_events, std::size_t max_users) noexcept
@@ -74,14 +83,15 @@ public:
     // --- sessions of a user ----------------------------------------------------------------------------------------
 
     /// A session of `user` takes events on `shard` from now on; returns those that waited for one, in order.
-    [[nodiscard]] std::deque<offline_event> enter(std::string_view user, std::uint32_t shard)
+    [[nodiscard]] offline_events enter(std::string_view user, std::uint32_t shard)
     {
         std::lock_guard const lock(mutex_);
         entry& e = of(user);
         ++e.on_shard[shard];
         e.shards |= std::uint64_t{1} << shard;
-        if (!e.offline.empty())
-            waiting_users_.erase(e.waits);
+        if constexpr (Resumes)
+            if (!e.offline.empty())
+                waiting_users_.erase(e.waits);
         return std::exchange(e.offline, {});
     }
     void leave(std::string_view user, std::uint32_t shard)
@@ -156,19 +166,22 @@ public:
     }
 
 private:
+    struct nothing {};
+    using user_list = std::conditional_t<Resumes, std::list<std::string_view>, std::array<nothing, 0>>;
+
     struct entry {
         std::uint32_t connections = 0;
         std::uint64_t shards = 0;
         std::vector<std::uint32_t> on_shard{};
-        std::deque<offline_event> offline{};
-        std::list<std::string_view>::iterator waits{};  ///< where `offline` is not empty
+        [[no_unique_address]] offline_events offline{};
+        typename user_list::iterator waits{};  ///< where `offline` is not empty
     };
     struct named {
         std::string user;
         handle session;
     };
 
-    string_map<entry>::iterator place(std::string_view user)
+    typename string_map<entry>::iterator place(std::string_view user)
     {
         auto const [at, created] = users_.try_emplace(std::string(user));
         if (created)
@@ -185,7 +198,7 @@ private:
         erase_if_empty(at);
         return count;
     }
-    void erase_if_empty(string_map<entry>::iterator at)
+    void erase_if_empty(typename string_map<entry>::iterator at)
     {
         entry const& e = at->second;
         if (e.connections == 0 && e.shards == 0 && e.offline.empty())
@@ -198,8 +211,8 @@ private:
     std::size_t max_offline_events_ = 0;
     std::size_t max_offline_users_ = 0;
     string_map<entry> users_;
-    std::list<std::string_view> waiting_users_;  ///< for whom events wait, the longest first; keys of `users_`
-    string_map<named> names_;
+    [[no_unique_address]] user_list waiting_users_;  ///< for whom events wait, the longest first; keys of `users_`
+    [[no_unique_address]] std::conditional_t<Resumes, string_map<named>, nothing> names_;
 };
 
 }  // namespace polycast::inline v0::detail

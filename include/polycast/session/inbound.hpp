@@ -7,6 +7,7 @@
 #include <polycast/frame/utf8.hpp>
 #include <polycast/message/control.hpp>
 #include <polycast/serializer/error.hpp>
+#include <polycast/serializer/policy.hpp>
 #include <polycast/outbox/encode.hpp>
 #include <polycast/session/greeting.hpp>
 #include <polycast/session/hooks.hpp>
@@ -27,7 +28,7 @@ template <class Shard>
 struct inbound {
     using session_type = typename Shard::session_type;
     using C = typename Shard::composition_type;
-    static constexpr bool is_raw = C::serializer::name == "raw";
+    static constexpr bool is_raw = !has_envelope<typename C::serializer>;
 
     Shard& shard;
     session_type& s;

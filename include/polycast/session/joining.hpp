@@ -5,6 +5,7 @@
 #include <polycast/outbox/shared_frame.hpp>
 #include <polycast/room/histories.hpp>
 #include <polycast/session/hooks.hpp>
+#include <polycast/session/port.hpp>
 #include <polycast/session/session.hpp>
 
 namespace polycast::inline v0::detail {
@@ -34,8 +35,9 @@ struct joining {
                     allowed = false;
             if (!allowed)
                 return answer(e, control::error_reply{"forbidden", "this room is not open to you"});
-            if (shard.shared().histories.enabled())
-                return join_with_history(e);
+            if constexpr (keeps_histories<C>)
+                if (shard.shared().histories.enabled())
+                    return join_with_history(e);
             s.join(e.room);
             answer(e, control::ok{.room = e.room});
         } else {

@@ -3,12 +3,14 @@
 #include <polycast/observer/policy.hpp>
 #include <polycast/outbox/coalescing.hpp>
 #include <polycast/outbox/outbox.hpp>
+#include <polycast/serializer/policy.hpp>
 #include <polycast/session/tally.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -16,7 +18,8 @@ namespace polycast::inline v0::detail {
 
 /// The events in a session's lanes that a later one of their subject may take along. A few at a time: subjects are runs
 /// and charts, and what is written is not here any more. The oldest give way.
-class mergeable {
+template <class = void>
+class basic_mergeable {
 public:
     struct entry {
         std::uint64_t hash;
@@ -59,6 +62,14 @@ public:
 private:
     std::vector<entry> entries_;
 };
+using mergeable = basic_mergeable<>;
+
+/// Events merge, messages do not: they have no subject.
+struct no_mergeable {
+    explicit constexpr operator bool() const noexcept { return false; }
+};
+template <class C>
+using mergeable_of = std::conditional_t<has_envelope<typename C::serializer>, std::unique_ptr<mergeable>, no_mergeable>;
 
 /// Coalesces what waits for a session: an event that has an older one of its subject in its lane takes that along and
 /// stands where it would have stood alone, so it never goes before what was emitted before it. In a room with a history a
@@ -85,22 +96,26 @@ public:
         }
         [[nodiscard]] std::size_t more_events() const noexcept { return taken == nullptr ? 1 : 0; }
     };
-    [[nodiscard]] plan merge(session_type& s, frame_ref const& frame, std::size_t queue, urgency const& u)
+    [[nodiscard]] plan merge([[maybe_unused]] session_type& s, frame_ref const& frame, [[maybe_unused]] std::size_t queue,
+                             [[maybe_unused]] urgency const& u)
     {
-        if (!frame->coalesces() || !s.mergeable_ || u.alone)
-            return {frame};
-        frame_node* const older = s.mergeable_->find(*frame, queue);
-        if (older == nullptr)
-            return {frame};
-        if (auto both = merger_.merge(older->frame, frame))
-            return {std::move(both), older};
-        s.mergeable_->forget(older);  // nothing may be merged with it any more: it would overtake this one
+        if constexpr (has_subjects) {
+            if (!frame->coalesces() || !s.mergeable_ || u.alone)
+                return {frame};
+            frame_node* const older = s.mergeable_->find(*frame, queue);
+            if (older == nullptr)
+                return {frame};
+            if (auto both = merger_.merge(older->frame, frame))
+                return {std::move(both), older};
+            s.mergeable_->forget(older);  // nothing may be merged with it any more: it would overtake this one
+        }
         return {frame};
     }
     /// `older` has become part of another.
     void taken(session_type& s, frame_node* older, std::size_t queue)
     {
-        s.mergeable_->forget(older);
+        if constexpr (has_subjects)
+            s.mergeable_->forget(older);
         s.box_.remove(queue, older);
         shard_.log().forgotten(s, *older);
         nodes_.give_back(older);
@@ -108,31 +123,38 @@ public:
         shard_.observe().count(metric::coalesced, 1);
     }
     /// Without memory for it, it stands alone.
-    void queued(session_type& s, frame_node* node, std::size_t queue, urgency const& u) noexcept
+    void queued([[maybe_unused]] session_type& s, [[maybe_unused]] frame_node* node, [[maybe_unused]] std::size_t queue,
+                [[maybe_unused]] urgency const& u) noexcept
     try {
-        if (u.room != 0 && s.mergeable_)
-            s.mergeable_->forget_room(u.room);
-        if (!node->frame->coalesces() || u.alone)
-            return;
-        if (!s.mergeable_)
-            s.mergeable_ = std::make_unique<mergeable>();
-        s.mergeable_->add({subject_hash(*node->frame), node, static_cast<std::uint8_t>(queue),
-                           how_coalesces(*node->frame) == coalesce::append ? u.room : 0});
+        if constexpr (has_subjects) {
+            if (u.room != 0 && s.mergeable_)
+                s.mergeable_->forget_room(u.room);
+            if (!node->frame->coalesces() || u.alone)
+                return;
+            if (!s.mergeable_)
+                s.mergeable_ = std::make_unique<mergeable>();
+            s.mergeable_->add({subject_hash(*node->frame), node, static_cast<std::uint8_t>(queue),
+                               how_coalesces(*node->frame) == coalesce::append ? u.room : 0});
+        }
     } catch (std::bad_alloc const&) {
     }
     /// It left its lane.
-    static void left(session_type& s, frame_node const& node) noexcept
+    static void left([[maybe_unused]] session_type& s, [[maybe_unused]] frame_node const& node) noexcept
     {
-        if (s.mergeable_ && node.frame->coalesces())
-            s.mergeable_->forget(&node);
+        if constexpr (has_subjects)
+            if (s.mergeable_ && node.frame->coalesces())
+                s.mergeable_->forget(&node);
     }
-    static void clear(session_type& s) noexcept
+    static void clear([[maybe_unused]] session_type& s) noexcept
     {
-        if (s.mergeable_)
-            s.mergeable_->clear();
+        if constexpr (has_subjects)
+            if (s.mergeable_)
+                s.mergeable_->clear();
     }
 
 private:
+    static constexpr bool has_subjects = has_envelope<typename C::serializer>;
+
     Shard& shard_;
     node_pool& nodes_;
     merger<typename C::serializer> merger_;

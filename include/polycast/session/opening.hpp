@@ -66,8 +66,9 @@ struct opening {
         s.phase_ = phase::open;
         s.opened_at_ = shard.now();
         auto const waited = shard.admitted(s);
-        for (auto const& [frame, urgent] : waited)
-            static_cast<void>(shard.out().enqueue(s, frame, urgent));
+        if constexpr (C::delivery::resumes)
+            for (auto const& [frame, urgent] : waited)
+                static_cast<void>(shard.out().enqueue(s, frame, urgent));
         if constexpr (has_opened<app_type, session_type>)
             if (!shard.guarded([&] { shard.app().opened(s); }))
                 shard.ends().close(s, close_code::internal_error, "the session could not be opened");
@@ -171,10 +172,10 @@ private:
         auto const a_user = options.max_connections_per_user != 0 ? options.max_connections_per_user
                                                                   : C::isolation::max_connections_per_user;
         switch (shard.shared().users.admit(user, options.max_connections, a_user)) {
-        case directory::admission::admitted: break;
-        case directory::admission::server_full:
+        case admission::admitted: break;
+        case admission::server_full:
             return full(shard, s, "the server is at its limit of " + std::to_string(options.max_connections) + " connections");
-        case directory::admission::user_full:
+        case admission::user_full:
             return full(shard, s, "the user is at the limit of " + std::to_string(a_user) + " connections");
         }
         s.user_ = std::move(user);

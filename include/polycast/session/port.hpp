@@ -4,6 +4,7 @@
 #include <polycast/outbox/encode.hpp>
 #include <polycast/outbox/lane.hpp>
 #include <polycast/room/histories.hpp>
+#include <polycast/serializer/policy.hpp>
 #include <polycast/session/arrival.hpp>
 #include <polycast/session/directory.hpp>
 #include <polycast/session/handle.hpp>
@@ -20,10 +21,26 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace polycast::inline v0::detail {
+
+/// A server without rooms has none to keep the past of, and one without an envelope nowhere to write an offset.
+template <class C>
+inline constexpr bool keeps_histories = C::isolation::reaches_rooms && has_envelope<typename C::serializer>;
+
+class no_room_histories {
+public:
+    no_room_histories(history_options const&, std::string epoch) : epoch_(std::move(epoch)) {}
+    [[nodiscard]] static constexpr bool enabled() noexcept { return false; }
+    [[nodiscard]] std::string const& epoch() const noexcept { return epoch_; }
+    void restore(std::string epoch, std::uint64_t) { epoch_ = std::move(epoch); }
+
+private:
+    std::string epoch_;
+};
 
 /// To whom an emission goes.
 enum class audience_kind : std::uint8_t { session, user, room, everyone };
@@ -209,8 +226,8 @@ public:
     }
 
     [[no_unique_address]] typename C::compression const codec;
-    room_histories histories;
-    directory users;
+    std::conditional_t<keeps_histories<C>, room_histories, no_room_histories> histories;
+    directory<C::delivery::resumes> users;
     std::vector<mailbox<C>> mailboxes;
     std::vector<liveness> alive;
     std::vector<arrivals<C>> doors;  ///< of the shards: connections that resume a session there

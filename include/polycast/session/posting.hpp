@@ -42,25 +42,27 @@ template <class C, class Event, class Count, class Begin, class Deliver>
         return !encode_event<C>(p.frames, to.codec, head, event, wanted, count);
     };
     auto const wanted = to.profiles_in_use();
-    if (!to.histories.enabled()) {
-        begin();
-        if (!encode(wanted))
-            return {outcome::refused, 0, 0, 0};
-        return to.has_room(mask, p.bytes()) ? deliver(p) : to.refused(mask);
+    if constexpr (keeps_histories<C>) {
+        if (to.histories.enabled()) {
+            auto const room = to.histories.open(
+                p.name, [&](std::string_view name, std::uint64_t floor) { to.forget_room(name, floor); });
+            auto const locked = room->lock();
+            begin();
+            head.offset = p.offset = room->next_offset();
+            p.urgent.lane = lane::normal;  // one lane for all: who has seen an offset has seen those below
+            p.urgent.room = room_hash(p.name);
+            if (!encode([&](std::size_t profile) { return profile == plain_profile || wanted(profile); }))
+                return {outcome::refused, 0, 0, 0};
+            if (!to.has_room(mask, p.bytes()))
+                return to.refused(mask);
+            p.trimmed_to = room->keep(p.frames[plain_profile], *head.timestamp).to;
+            return deliver(p);
+        }
     }
-    auto const room =
-        to.histories.open(p.name, [&](std::string_view name, std::uint64_t floor) { to.forget_room(name, floor); });
-    auto const locked = room->lock();
     begin();
-    head.offset = p.offset = room->next_offset();
-    p.urgent.lane = lane::normal;  // one lane for all: who has seen an offset has seen those below
-    p.urgent.room = room_hash(p.name);
-    if (!encode([&](std::size_t profile) { return profile == plain_profile || wanted(profile); }))
+    if (!encode(wanted))
         return {outcome::refused, 0, 0, 0};
-    if (!to.has_room(mask, p.bytes()))
-        return to.refused(mask);
-    p.trimmed_to = room->keep(p.frames[plain_profile], *head.timestamp).to;
-    return deliver(p);
+    return to.has_room(mask, p.bytes()) ? deliver(p) : to.refused(mask);
 }
 
 /// Keeps an event for a user who has no session.

@@ -325,7 +325,7 @@ private:
     std::unique_ptr<std::string> head_{};  ///< of the request, while incomplete; then the reason of our close
     std::string user_{};
     [[no_unique_address]] detail::ledger_of<typename C::delivery> ledger_{};
-    std::unique_ptr<detail::mergeable> mergeable_{};
+    [[no_unique_address]] detail::mergeable_of<C> mergeable_{};
     detail::room_waiter* waiting_ = nullptr;
     session_record record_{};
     polycast::tally counts_{};

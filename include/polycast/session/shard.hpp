@@ -55,6 +55,7 @@ public:
           std::shared_ptr<port_type> const& shared, typename journal_type::database& log)
         : index_(index), options_(options), app_(app), port_(shared), loop_(t), log_(*this, log)
     {
+        static_assert(sizeof(session_type) <= sizeof(typename transport_type::stream) + 424, "an idle session pays for it");
         static_cast<void>(read_buffer_.prepare(options.read_buffer_bytes));
     }
     shard(shard const&) = delete;
@@ -213,7 +214,7 @@ public:
         s.deadline_ = loop_.now() + limit;  // a handler may have run for long since the tick
     }
     /// The session is open: `closed` is owed. Returns what has waited for it.
-    std::deque<offline_event> admitted(session_type& s)
+    typename directory<C::delivery::resumes>::offline_events admitted(session_type& s)
     {
         s.admitted_ = true;
         ++open_;

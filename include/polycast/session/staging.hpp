@@ -7,6 +7,7 @@
 #include <polycast/event/envelope.hpp>
 #include <polycast/outbox/outbox.hpp>
 #include <polycast/outbox/shared_frame.hpp>
+#include <polycast/serializer/policy.hpp>
 #include <polycast/session/merging.hpp>
 #include <polycast/session/packing.hpp>
 
@@ -49,8 +50,9 @@ public:
         if constexpr (C::compression::forms != 0)
             if (s.profile_ != plain_profile)
                 return true;
-        if (s.mergeable_ && !s.mergeable_->empty())
-            return true;  // what leaves its lane is merged no more: the writer does not tell, `stage` does
+        if constexpr (has_envelope<typename C::serializer>)
+            if (s.mergeable_ && !s.mergeable_->empty())
+                return true;  // what leaves its lane is merged no more: the writer does not tell, `stage` does
         if constexpr (C::delivery::resumes)
             if (s.ledger_)
                 return true;

@@ -70,9 +70,10 @@ private:
 }
 
 /// A listening Unix socket, and the file that stands for it.
-class unix_listener {
+template <class = void>
+class basic_unix_listener {
 public:
-    unix_listener(std::string_view path, std::uint16_t permissions, int backlog, std::error_code& ec)
+    basic_unix_listener(std::string_view path, std::uint16_t permissions, int backlog, std::error_code& ec)
         : name_(path), address_(path)
     {
         ec = address_.error();
@@ -95,8 +96,8 @@ public:
         if ((address_.path() != nullptr && ::chmod(address_.path(), permissions) != 0) || ::listen(descriptor_, backlog) != 0)
             ec = unix_error();
     }
-    unix_listener(unix_listener const&) = delete;
-    ~unix_listener()
+    basic_unix_listener(basic_unix_listener const&) = delete;
+    ~basic_unix_listener()
     {
         // Not a file that has taken our place, and not from a child of a fork.
         struct ::stat now {};
@@ -144,11 +145,13 @@ private:
     ::dev_t device_ = 0;
     ::ino_t inode_ = 0;
 };
+using unix_listener = basic_unix_listener<>;
 
 /// The listening sockets of the copies of one transport, so that its acceptors can share them. Any thread.
-class unix_listeners {
+template <class = void>
+class basic_unix_listeners {
 public:
-    explicit unix_listeners(std::uint16_t permissions) noexcept : permissions_(permissions) {}
+    explicit basic_unix_listeners(std::uint16_t permissions) noexcept : permissions_(permissions) {}
 
     /// One that is open already if it may be `shared`, else a new one. Null where `ec` is set.
     [[nodiscard]] std::shared_ptr<unix_listener> listen(std::string_view path, bool shared, int backlog,
@@ -172,5 +175,6 @@ private:
     std::mutex mutex_;
     std::weak_ptr<unix_listener> shared_;
 };
+using unix_listeners = basic_unix_listeners<>;
 
 }  // namespace polycast::inline v0::detail

@@ -28,7 +28,8 @@ namespace polycast::inline v0::transport {
 ///
 /// `listen_options::share_port`: acceptors of copies of one `unix_socket` accept from one listening socket.
 /// `peer_address()` is `unix:uid=1000,pid=4242`: the process that connected, or listens (`SO_PEERCRED`).
-class unix_socket {
+template <class = void>
+class basic_unix_socket {
 public:
     using policy_axis = transport_axis;
     static constexpr bool threaded = true;
@@ -38,8 +39,8 @@ public:
     using timer = tcp::timer;
     using notifier = tcp::notifier;
 
-    unix_socket() : unix_socket(0600) {}
-    explicit unix_socket(std::uint16_t permissions)
+    basic_unix_socket() : basic_unix_socket(0600) {}
+    explicit basic_unix_socket(std::uint16_t permissions)
         : shared_(std::make_shared<detail::unix_listeners>(permissions))
     {
     }
@@ -48,10 +49,10 @@ public:
 
     class loop : public tcp::loop {
     public:
-        explicit loop(unix_socket const& t) : shared_(t.shared_) {}
+        explicit loop(basic_unix_socket const& t) : shared_(t.shared_) {}
 
     private:
-        friend unix_socket;
+        friend basic_unix_socket;
         std::shared_ptr<detail::unix_listeners> shared_;
     };
 
@@ -84,7 +85,7 @@ public:
         }
 
     private:
-        friend unix_socket;
+        friend basic_unix_socket;
         stream(loop& on, int descriptor) noexcept : tcp::stream(on, descriptor) {}
     };
 
@@ -179,7 +180,6 @@ public:
 private:
     std::shared_ptr<detail::unix_listeners> shared_;
 };
-
-static_assert(transport_policy<unix_socket>);
+using unix_socket = basic_unix_socket<>;
 
 }  // namespace polycast::inline v0::transport

@@ -96,13 +96,15 @@ def print_high_lane(measured):
 
 
 def print_compile(results):
-    print(f'\n{"compile (g++ -c, one program)":<34}{"flags":<16}{"CPU s":>8}{"peak MiB":>10}{"binary KiB":>12}')
+    print(f'\n{"compile (-c, one program)":<42}{"compiler, flags":<24}{"CPU s":>8}{"peak MiB":>10}{"object KiB":>12}'
+          f'{"binary KiB":>12}')
     for title, by_flags in results.items():
         for flags, cost in by_flags.items():
             if 'error' in cost:
-                print(f'{title:<34}{flags:<16}  failed:\n{cost["error"]}')
+                print(f'{title:<42}{flags:<24}  failed:\n{cost["error"]}')
             else:
-                print(f'{title:<34}{flags:<16}{cost["seconds"]:>8.2f}{cost["mib"]:>10.0f}{cost["kib"]:>12.0f}')
+                print(f'{title:<42}{flags:<24}{cost["seconds"]:>8.2f}{cost["mib"]:>10.0f}{cost["object_kib"]:>12.0f}'
+                      f'{cost["kib"]:>12.0f}')
 
 
 def print_claims(results, compiled, high_lane, names):
