@@ -5,7 +5,7 @@
 // time. One thread turns it; its clock stands still.
 
 #include <polycast/transport/policy.hpp>
-#include <polycast/transport/simulated_task.hpp>
+#include <polycast/detail/task.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -26,7 +26,7 @@ namespace pc = polycast;
 /// What lies outside of the server: its clients, and what its loop has yet to do.
 class canned_world {
 public:
-    using task = pc::transport::simulated_task;
+    using task = pc::detail::task<6 * sizeof(void*)>;
 
     struct connection {
         std::string_view said{};  ///< by the client, and not read yet; the bytes stay where they are
