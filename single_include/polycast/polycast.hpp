@@ -11114,26 +11114,29 @@ private:
             throw std::bad_alloc();
         listed_ = events;
     }
-    /// False if this is no more.
-    [[nodiscard]] bool call(handler& waiting)
+    /// Calls those that wait for this now; what they begin to wait for is another turn's. False if this is no more.
+    [[nodiscard]] bool call(bool writing)
     {
-        readiness const& in = in_;  // the handler may be the end of this
-        handler h = std::move(waiting);
-        h({});
+        readiness const& in = in_;  // a handler may be the end of this
+        handler first = std::move(writing ? write_ : read_);
+        std::vector<handler> others;
+        if (more_)
+            std::erase_if(*more_, [&](extra& e) {
+                if (e.writing == writing)
+                    others.push_back(std::move(e.what));
+                return e.writing == writing;
+            });
+        if (first)
+            first({});
+        for (handler& h : others)
+            h(in.at_now() ? std::error_code() : std::make_error_code(std::errc::operation_canceled));
         return in.at_now();
     }
-    [[nodiscard]] bool call_more(bool writing)
+    [[nodiscard]] bool waits(bool writing) const noexcept
     {
-        readiness const& in = in_;  // the handler may be the end of this
-        std::vector<handler> due;
-        std::erase_if(*more_, [&](extra& e) {
-            if (e.writing == writing)
-                due.push_back(std::move(e.what));
-            return e.writing == writing;
-        });
-        for (handler& h : due)
-            h({});
-        return in.at_now();
+        if (writing ? bool(write_) : bool(read_))
+            return true;
+        return more_ && std::any_of(more_->begin(), more_->end(), [writing](extra const& e) { return e.writing == writing; });
     }
     void ready(std::uint32_t events)
     {
@@ -11143,13 +11146,9 @@ private:
             std::uint32_t const event = writing ? EPOLLOUT : EPOLLIN;
             if ((events & event) == 0 && !failed)
                 continue;
-            handler& waiting = writing ? write_ : read_;
-            bool const others = more_ && !more_->empty();
-            if (!waiting && !others) {
+            if (!waits(writing))
                 unwanted |= event;
-                continue;
-            }
-            if ((waiting && !call(waiting)) || (others && !call_more(writing)))
+            else if (!call(writing))
                 return;
         }
         // What nobody waits for is not told again: in the set as long as it is waited for most of the time.
