@@ -100,7 +100,7 @@ def main(arguments):
         compiler = rest[2:]
     else:
         compiler = rest[1:]
-    version = output_of(*compiler, "--version").splitlines()[0]
+    version = re.sub(r"^\S*[gc]\+\+\S* ", "g++ ", output_of(*compiler, "--version").splitlines()[0])  # by whatever name
     key = f"{kind}, {'clang' if 'clang' in version else 'g++'}"
     kept = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
     if not renew and kept.get(key, {}).get("compiler") != version:
