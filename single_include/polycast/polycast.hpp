@@ -5398,7 +5398,7 @@ struct subprotocol {
 /// Nothing for the raw serializer, which has no events.
 template <class Serializer, class Compression>
 inline constexpr auto subprotocols = []<std::size_t... I>(std::index_sequence<I...>) {
-    if constexpr (Serializer::name == "raw")
+    if constexpr (!has_envelope<Serializer>)
         return std::array<std::string_view, 0>{};
     else
         return std::array{subprotocol<Serializer, Compression, I>::value...};
@@ -5408,7 +5408,7 @@ inline constexpr auto subprotocols = []<std::size_t... I>(std::index_sequence<I.
 template <class Serializer, class Compression>
 [[nodiscard]] constexpr std::uint8_t form_of_token([[maybe_unused]] std::string_view token) noexcept
 {
-    if constexpr (Serializer::name != "raw")
+    if constexpr (has_envelope<Serializer>)
         for (std::size_t i = 0; i < Compression::suffixes.size(); ++i)
             if (token == subprotocols<Serializer, Compression>[i])
                 return Compression::form_of_suffix(i);
@@ -5916,6 +5916,7 @@ concept secures_what_it_promises = !T::secure || requires(typename T::stream& s,
 /// | `stream.write_some(…, ec)`     | bytes taken; 0 with `would_block`; no `SIGPIPE`                                   |
 /// | `stream.wait_readable(h)`      | `h(error_code)` once readable or at end; one wait at a time                      |
 /// | `stream.wait_writable(h)`      | likewise; an error means that the stream was closed                              |
+/// | `stream.hold_back()`          | optional: what is not sent yet stays with the caller, where it can be overtaken   |
 /// | `stream.shutdown_send()`       | the peer reads end of stream after what was written                              |
 /// | `stream.secure(name)`          | client, once, where `T::secure`: encrypts from here on, to a server proven `name` |
 /// | `stream.peer_certificate_subject()` | where `T::secure`: whom the peer has proven to be, or empty                  |
@@ -11044,7 +11045,7 @@ public:
 private:
     friend watch;
     /// Whether the watch whose handlers are being called is still there.
-    [[nodiscard]] bool at_now() const noexcept { return events_[static_cast<std::size_t>(at_)].data.ptr != nullptr; }
+    [[nodiscard]] bool still_there() const noexcept { return events_[static_cast<std::size_t>(at_)].data.ptr != nullptr; }
     static constexpr int max_events = 128;
 
     int descriptor_;
@@ -11110,6 +11111,7 @@ private:
         e.events = events;
         e.data.ptr = this;
         int const operation = listed_ == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+        // Of an open descriptor that can be waited for, only for want of memory or of the user's watches (epoll_ctl(2)).
         if (::epoll_ctl(in_.descriptor_, operation, descriptor_, &e) != 0)
             throw std::bad_alloc();
         listed_ = events;
@@ -11129,8 +11131,8 @@ private:
         if (first)
             first({});
         for (handler& h : others)
-            h(in.at_now() ? std::error_code() : std::make_error_code(std::errc::operation_canceled));
-        return in.at_now();
+            h(in.still_there() ? std::error_code() : std::make_error_code(std::errc::operation_canceled));
+        return in.still_there();
     }
     [[nodiscard]] bool waits(bool writing) const noexcept
     {
@@ -19476,6 +19478,14 @@ public:
             if (s.ledger_ && node.events != 0)
                 journal_.removed(*s.ledger_, node);
     }
+    /// Events were dropped, and have no number yet: a server that is killed before they have one must know.
+    void owes([[maybe_unused]] session_type& s)
+    {
+        if constexpr (durable) {
+            journal_.owes(*s.ledger_);
+            shard_.want_turn();
+        }
+    }
     /// An event of a room with a history. Each shard tells what it is about to send: an offset that anybody has seen is in
     /// the log, and not given again.
     void sends([[maybe_unused]] posted<C> const& p)
@@ -20160,11 +20170,9 @@ private:
         if constexpr (C::delivery::resumes)
             if (s.ledger_) {
                 s.ledger_->owe_gap(1, loss::evicted);  // told before the next number is given
-                shard_.journal().owes(*s.ledger_);
+                shard_.log().owes(s);
                 if (s.has_connection())
-                    shard_.out().mark_dirty(s);  // or now, if none is
-                else
-                    shard_.want_turn();
+                    shard_.out().mark_dirty(s);  // so now, if nothing else is to be written
                 return;
             }
         shard_.tells().dropped(s, {0, 0, 1, loss::evicted});
@@ -20387,9 +20395,9 @@ public:
         if (!s.takes_events())
             return outcome::gone;
         try {
-            return queue(s, emitted, u);
+            return put_in_lane(s, emitted, u);
         } catch (std::bad_alloc const&) {
-            return pressure_.refuse(s, u);
+            return refuse(s, u);
         }
     }
     /// Whether so much more can be queued at once.
@@ -20479,7 +20487,7 @@ public:
     /// There are so many sessions: none is forgotten for want of memory when it has something to be written.
     void expect(std::size_t sessions)
     {
-        for (auto* const list : {&dirty_, &flushing_, &unlogged_})
+        for (auto* const list : {&dirty_, &flushing_})
             if (list->capacity() < 2 * sessions)  // those of a turn, and those that took the places of its dead
                 list->reserve(4 * sessions);
     }
@@ -20597,18 +20605,18 @@ private:
         pressure_.relieved(s);
         shard_.drained(s);
     }
-    outcome queue(session_type& s, frame_ref const& emitted, urgency const& u)
+    outcome put_in_lane(session_type& s, frame_ref const& emitted, urgency const& u)
     {
         auto const queue = outbox::queue_of(u.lane);
         auto plan = merging_.merge(s, emitted, queue, u);
         auto const bytes = emitted->wire_bytes();
         if (!pressure_.has_room(s, plan.more_bytes(), plan.more_events())) {
             if (!make_room(s, bytes, u))
-                return s.takes_events() ? pressure_.refuse(s, u) : outcome::gone;
+                return refuse(s, u);
             plan = {emitted};  // the older one may have left meanwhile
         }
-        if (u.barrier)  // all that was emitted before it, whatever the lane
-            stage_all(s);
+        if (u.barrier && !stage_all(s))  // all that was emitted before it, whatever the lane
+            return refuse(s, u);
         bool const first = s.box_.waiting(u.lane) == 0;
         auto* const node = s.box_.push(nodes_, queue, plan.frame, u.event ? 1 : 0);
         node->critical = u.critical;
@@ -20625,25 +20633,31 @@ private:
         merging_.queued(s, node, queue, u);
         count(s, bytes, u.event);
         if (u.barrier) {
-            stage_all(s);
+            static_cast<void>(stage_all(s));
             if (s.has_connection())
                 mark_dirty(s);
             return outcome::queued;
         }
         return s.has_connection() ? schedule(s, u.lane, first) : outcome::queued;
     }
-    void stage_all(session_type& s)
+    /// Making room for it may have ended the session.
+    outcome refuse(session_type& s, urgency const& u)
     {
-        stage_or_end(s, all_lanes, ~std::size_t{0});
-        if (!s.has_connection())  // as it is now, or was before: numbers need little memory
-            staging_.stage(s, all_lanes, ~std::size_t{0});
+        return s.takes_events() ? pressure_.refuse(s, u) : outcome::gone;
     }
-    void stage_or_end(session_type& s, lane_mask lanes, std::size_t most_bytes)
+    /// False if something stays in its lane. Tried again where there is no connection any more: numbers need little memory.
+    bool stage_all(session_type& s)
+    {
+        return stage_or_end(s, all_lanes, ~std::size_t{0}) || stage_or_end(s, all_lanes, ~std::size_t{0});
+    }
+    bool stage_or_end(session_type& s, lane_mask lanes, std::size_t most_bytes)
     {
         try {
             staging_.stage(s, lanes, most_bytes);
+            return true;
         } catch (std::bad_alloc const&) {
             shard_.ends().kill(s);
+            return false;
         }
     }
     outcome emit_payload(session_type& s, outgoing message, urgency const& u)
@@ -20722,6 +20736,7 @@ private:
         s.held_ = true;  // RFC 6455 §5.5.1: nothing follows it
         return true;
     }
+
     Shard& shard_;
     packing<Shard> packing_;
     node_pool nodes_;
@@ -20986,13 +21001,13 @@ public:
     /// Without the memory to ask for one, the tick does.
     void want_turn() noexcept
     {
-        turn_owed_ = true;
         if (turn_wanted_)
             return;
         try {
             loop_.post(step{this, &shard::run_turn});
             turn_wanted_ = true;
         } catch (std::bad_alloc const&) {
+            turn_missed_ = true;
         }
     }
     /// Fans out what was posted, `max_bytes` or more of it.
@@ -21136,7 +21151,7 @@ private:
     void run_turn()
     {
         turn_scope const scope(*this);
-        turn_wanted_ = turn_owed_ = false;
+        turn_wanted_ = false;
         out_.flush_dirty();
         keeping_.end_turn();
         notices_.tell();
@@ -21162,7 +21177,7 @@ private:
         if (sweep)
             swept_at_ = now_;
         sessions_.for_each([&](session_type& s, auto) { or_ends(s, [&] { keepalive<shard>::look(*this, s, sweep); }); });
-        if (turn_owed_)
+        if (std::exchange(turn_missed_, false))
             want_turn();
         if constexpr (durable)
             out_.retry_log();
@@ -21198,8 +21213,8 @@ private:
     time_point now_{};
     time_point began_at_{};
     time_point swept_at_{};
-    bool turn_owed_ = false;
     bool turn_wanted_ = false;
+    bool turn_missed_ = false;
     bool draining_ = false;
 };
 

@@ -53,6 +53,14 @@ public:
             if (s.ledger_ && node.events != 0)
                 journal_.removed(*s.ledger_, node);
     }
+    /// Events were dropped, and have no number yet: a server that is killed before they have one must know.
+    void owes([[maybe_unused]] session_type& s)
+    {
+        if constexpr (durable) {
+            journal_.owes(*s.ledger_);
+            shard_.want_turn();
+        }
+    }
     /// An event of a room with a history. Each shard tells what it is about to send: an offset that anybody has seen is in
     /// the log, and not given again.
     void sends([[maybe_unused]] posted<C> const& p)

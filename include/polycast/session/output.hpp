@@ -87,9 +87,9 @@ public:
         if (!s.takes_events())
             return outcome::gone;
         try {
-            return queue(s, emitted, u);
+            return put_in_lane(s, emitted, u);
         } catch (std::bad_alloc const&) {
-            return pressure_.refuse(s, u);
+            return refuse(s, u);
         }
     }
     /// Whether so much more can be queued at once.
@@ -179,7 +179,7 @@ public:
     /// There are so many sessions: none is forgotten for want of memory when it has something to be written.
     void expect(std::size_t sessions)
     {
-        for (auto* const list : {&dirty_, &flushing_, &unlogged_})
+        for (auto* const list : {&dirty_, &flushing_})
             if (list->capacity() < 2 * sessions)  // those of a turn, and those that took the places of its dead
                 list->reserve(4 * sessions);
     }
@@ -297,18 +297,18 @@ private:
         pressure_.relieved(s);
         shard_.drained(s);
     }
-    outcome queue(session_type& s, frame_ref const& emitted, urgency const& u)
+    outcome put_in_lane(session_type& s, frame_ref const& emitted, urgency const& u)
     {
         auto const queue = outbox::queue_of(u.lane);
         auto plan = merging_.merge(s, emitted, queue, u);
         auto const bytes = emitted->wire_bytes();
         if (!pressure_.has_room(s, plan.more_bytes(), plan.more_events())) {
             if (!make_room(s, bytes, u))
-                return s.takes_events() ? pressure_.refuse(s, u) : outcome::gone;
+                return refuse(s, u);
             plan = {emitted};  // the older one may have left meanwhile
         }
-        if (u.barrier)  // all that was emitted before it, whatever the lane
-            stage_all(s);
+        if (u.barrier && !stage_all(s))  // all that was emitted before it, whatever the lane
+            return refuse(s, u);
         bool const first = s.box_.waiting(u.lane) == 0;
         auto* const node = s.box_.push(nodes_, queue, plan.frame, u.event ? 1 : 0);
         node->critical = u.critical;
@@ -325,25 +325,31 @@ private:
         merging_.queued(s, node, queue, u);
         count(s, bytes, u.event);
         if (u.barrier) {
-            stage_all(s);
+            static_cast<void>(stage_all(s));
             if (s.has_connection())
                 mark_dirty(s);
             return outcome::queued;
         }
         return s.has_connection() ? schedule(s, u.lane, first) : outcome::queued;
     }
-    void stage_all(session_type& s)
+    /// Making room for it may have ended the session.
+    outcome refuse(session_type& s, urgency const& u)
     {
-        stage_or_end(s, all_lanes, ~std::size_t{0});
-        if (!s.has_connection())  // as it is now, or was before: numbers need little memory
-            staging_.stage(s, all_lanes, ~std::size_t{0});
+        return s.takes_events() ? pressure_.refuse(s, u) : outcome::gone;
     }
-    void stage_or_end(session_type& s, lane_mask lanes, std::size_t most_bytes)
+    /// False if something stays in its lane. Tried again where there is no connection any more: numbers need little memory.
+    bool stage_all(session_type& s)
+    {
+        return stage_or_end(s, all_lanes, ~std::size_t{0}) || stage_or_end(s, all_lanes, ~std::size_t{0});
+    }
+    bool stage_or_end(session_type& s, lane_mask lanes, std::size_t most_bytes)
     {
         try {
             staging_.stage(s, lanes, most_bytes);
+            return true;
         } catch (std::bad_alloc const&) {
             shard_.ends().kill(s);
+            return false;
         }
     }
     outcome emit_payload(session_type& s, outgoing message, urgency const& u)
@@ -422,6 +428,7 @@ private:
         s.held_ = true;  // RFC 6455 §5.5.1: nothing follows it
         return true;
     }
+
     Shard& shard_;
     packing<Shard> packing_;
     node_pool nodes_;

@@ -113,11 +113,9 @@ private:
         if constexpr (C::delivery::resumes)
             if (s.ledger_) {
                 s.ledger_->owe_gap(1, loss::evicted);  // told before the next number is given
-                shard_.journal().owes(*s.ledger_);
+                shard_.log().owes(s);
                 if (s.has_connection())
-                    shard_.out().mark_dirty(s);  // or now, if none is
-                else
-                    shard_.want_turn();
+                    shard_.out().mark_dirty(s);  // so now, if nothing else is to be written
                 return;
             }
         shard_.tells().dropped(s, {0, 0, 1, loss::evicted});

@@ -278,13 +278,13 @@ public:
     /// Without the memory to ask for one, the tick does.
     void want_turn() noexcept
     {
-        turn_owed_ = true;
         if (turn_wanted_)
             return;
         try {
             loop_.post(step{this, &shard::run_turn});
             turn_wanted_ = true;
         } catch (std::bad_alloc const&) {
+            turn_missed_ = true;
         }
     }
     /// Fans out what was posted, `max_bytes` or more of it.
@@ -428,7 +428,7 @@ private:
     void run_turn()
     {
         turn_scope const scope(*this);
-        turn_wanted_ = turn_owed_ = false;
+        turn_wanted_ = false;
         out_.flush_dirty();
         keeping_.end_turn();
         notices_.tell();
@@ -454,7 +454,7 @@ private:
         if (sweep)
             swept_at_ = now_;
         sessions_.for_each([&](session_type& s, auto) { or_ends(s, [&] { keepalive<shard>::look(*this, s, sweep); }); });
-        if (turn_owed_)
+        if (std::exchange(turn_missed_, false))
             want_turn();
         if constexpr (durable)
             out_.retry_log();
@@ -490,8 +490,8 @@ private:
     time_point now_{};
     time_point began_at_{};
     time_point swept_at_{};
-    bool turn_owed_ = false;
     bool turn_wanted_ = false;
+    bool turn_missed_ = false;
     bool draining_ = false;
 };
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <polycast/serializer/policy.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -35,7 +37,7 @@ struct subprotocol {
 /// Nothing for the raw serializer, which has no events.
 template <class Serializer, class Compression>
 inline constexpr auto subprotocols = []<std::size_t... I>(std::index_sequence<I...>) {
-    if constexpr (Serializer::name == "raw")
+    if constexpr (!has_envelope<Serializer>)
         return std::array<std::string_view, 0>{};
     else
         return std::array{subprotocol<Serializer, Compression, I>::value...};
@@ -45,7 +47,7 @@ inline constexpr auto subprotocols = []<std::size_t... I>(std::index_sequence<I.
 template <class Serializer, class Compression>
 [[nodiscard]] constexpr std::uint8_t form_of_token([[maybe_unused]] std::string_view token) noexcept
 {
-    if constexpr (Serializer::name != "raw")
+    if constexpr (has_envelope<Serializer>)
         for (std::size_t i = 0; i < Compression::suffixes.size(); ++i)
             if (token == subprotocols<Serializer, Compression>[i])
                 return Compression::form_of_suffix(i);

@@ -146,6 +146,7 @@ concept secures_what_it_promises = !T::secure || requires(typename T::stream& s,
 /// | `stream.write_some(…, ec)`     | bytes taken; 0 with `would_block`; no `SIGPIPE`                                   |
 /// | `stream.wait_readable(h)`      | `h(error_code)` once readable or at end; one wait at a time                      |
 /// | `stream.wait_writable(h)`      | likewise; an error means that the stream was closed                              |
+/// | `stream.hold_back()`          | optional: what is not sent yet stays with the caller, where it can be overtaken   |
 /// | `stream.shutdown_send()`       | the peer reads end of stream after what was written                              |
 /// | `stream.secure(name)`          | client, once, where `T::secure`: encrypts from here on, to a server proven `name` |
 /// | `stream.peer_certificate_subject()` | where `T::secure`: whom the peer has proven to be, or empty                  |

@@ -42,7 +42,7 @@ public:
 private:
     friend watch;
     /// Whether the watch whose handlers are being called is still there.
-    [[nodiscard]] bool at_now() const noexcept { return events_[static_cast<std::size_t>(at_)].data.ptr != nullptr; }
+    [[nodiscard]] bool still_there() const noexcept { return events_[static_cast<std::size_t>(at_)].data.ptr != nullptr; }
     static constexpr int max_events = 128;
 
     int descriptor_;
@@ -108,6 +108,7 @@ private:
         e.events = events;
         e.data.ptr = this;
         int const operation = listed_ == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+        // Of an open descriptor that can be waited for, only for want of memory or of the user's watches (epoll_ctl(2)).
         if (::epoll_ctl(in_.descriptor_, operation, descriptor_, &e) != 0)
             throw std::bad_alloc();
         listed_ = events;
@@ -127,8 +128,8 @@ private:
         if (first)
             first({});
         for (handler& h : others)
-            h(in.at_now() ? std::error_code() : std::make_error_code(std::errc::operation_canceled));
-        return in.at_now();
+            h(in.still_there() ? std::error_code() : std::make_error_code(std::errc::operation_canceled));
+        return in.still_there();
     }
     [[nodiscard]] bool waits(bool writing) const noexcept
     {
