@@ -44,7 +44,8 @@ struct message_limits {
 ///
 /// Payloads are valid, and may be written to, until the call returns. A frame that arrived whole is handed on where it
 /// lies. Otherwise the payload is gathered in memory that grows with what has arrived, never with what a header claims,
-/// and is freed when the message is whole: an idle assembler holds nothing.
+/// and is freed when the message is whole: an idle assembler holds nothing. A sink that has `spare()` and
+/// `spent(byte_buffer&&)` lends that memory to large payloads, and gets it back.
 ///
 /// The sink must not destroy the assembler, nor call `consume`, from inside a call. Not thread safe.
 template <role Role>
@@ -75,6 +76,31 @@ public:
         return {};
     }
 
+    /// Where to read what comes next, if that is much of one payload: what is read there need not be copied, and is told to
+    /// `arrived`, before anything else. Empty: read it anywhere, for `consume`. Throws `std::bad_alloc`.
+    [[nodiscard]] std::span<char> room()
+    {
+        if (!partial_ || !partial_->in_frame || partial_->remaining_bytes < large_bytes)
+            return {};
+        auto& payload = partial_->payload;  // a control frame is never large
+        auto const left = static_cast<std::size_t>(partial_->remaining_bytes);
+        auto const more = payload.size() < large_bytes ? large_bytes : payload.size() > max_room ? max_room : payload.size();
+        auto const count = more < left ? more : left;
+        return {payload.prepare(count, left), count};
+    }
+    /// `count` bytes have been read to where `room` said. Otherwise as `consume`.
+    template <class Sink>
+    [[nodiscard]] std::error_code arrived(std::size_t count, Sink& sink)
+    {
+        rest_bytes_ = 0;
+        partial_->payload.commit(count);
+        if (auto const broken = gathered(count, sink)) {
+            end();
+            return *broken;
+        }
+        return {};
+    }
+
     /// After a sink that said stop: how many of the bytes were not looked at.
     [[nodiscard]] std::size_t rest_bytes() const noexcept { return rest_bytes_; }
     [[nodiscard]] bool compressed() const noexcept { return compressed_; }
@@ -88,6 +114,9 @@ public:
     }
 
 private:
+    static constexpr std::size_t large_bytes = 64 * 1024;
+    static constexpr std::size_t max_room = 256 * 1024;  ///< what is read is in a cache when it is unmasked
+
     /// What is remembered between two calls: an incomplete header, an incomplete frame, an incomplete message, or a
     /// message and one of the others.
     struct partial {
@@ -247,9 +276,9 @@ private:
     {
         partial& now = *partial_;
         std::span<char> const piece = take(bytes, now.remaining_bytes);
-        now.remaining_bytes -= piece.size();
         if (is_control(now.frame.op)) {
             hold(piece);
+            now.remaining_bytes -= piece.size();
             if (now.remaining_bytes != 0)
                 return {};
             // Moved out first: a sink that throws leaves no half state.
@@ -260,11 +289,23 @@ private:
             release_if_idle();
             return control(frame.op, frame.key, {held.data(), size}, sink);
         }
-        bool const ascii = open(piece, now.frame.key);
-        now.frame.key = advance(now.frame.key, piece.size());
-        if (now.check_text && !(ascii && now.text.complete()) && !now.text.feed({piece.data(), piece.size()}))
-            return wire_error::invalid_utf8;
+        if constexpr (requires { now.payload = sink.spare(); })
+            if (now.payload.capacity() == 0 && now.remaining_bytes >= large_bytes)
+                now.payload = sink.spare();
         now.payload.append(piece.data(), piece.size());
+        return gathered(piece.size(), sink);
+    }
+    /// The last `count` bytes of the payload are new.
+    template <class Sink>
+    std::optional<wire_error> gathered(std::size_t count, Sink& sink)
+    {
+        partial& now = *partial_;
+        std::span<char> const piece(now.payload.data() + now.payload.size() - count, count);
+        bool const ascii = open(piece, now.frame.key);
+        now.frame.key = advance(now.frame.key, count);
+        if (now.check_text && !(ascii && now.text.complete()) && !now.text.feed({piece.data(), count}))
+            return wire_error::invalid_utf8;
+        now.remaining_bytes -= count;
         if (now.remaining_bytes != 0)
             return {};
         now.in_frame = false;
@@ -275,6 +316,8 @@ private:
         std::unique_ptr<partial> const done = std::move(partial_);
         if (!sink.message(done->op, std::span<char>(done->payload.data(), done->payload.size()), done->rsv1))
             end();
+        if constexpr (requires { sink.spent(std::move(done->payload)); })
+            sink.spent(std::move(done->payload));
         return {};
     }
 

@@ -13,7 +13,7 @@ namespace polycast::inline v0::detail {
 /// A place in a queue: a reference to a frame, and what its queue is told of it.
 struct frame_node {
     frame_node* next = nullptr;
-    frame_node* previous = nullptr;
+    frame_node* previous = nullptr;  ///< of the first: the last
     frame_ref frame{};
     std::uint32_t events = 0;    ///< of the application, that it stands for: 1, or 0
     std::uint32_t entry = 0;     ///< how a durable log names it
@@ -50,42 +50,46 @@ private:
     std::forward_list<std::array<frame_node, block_size>> blocks_;
 };
 
-/// First in, first out. Owns no memory: nodes belong to a pool.
+/// First in, first out. Owns no memory: nodes belong to a pool. One word, since every session has one for each lane.
 class frame_queue {
 public:
     [[nodiscard]] bool empty() const noexcept { return head_ == nullptr; }
     [[nodiscard]] frame_node* front() const noexcept { return head_; }
-    [[nodiscard]] frame_node* back() const noexcept { return head_ == nullptr ? nullptr : tail_; }
+    [[nodiscard]] frame_node* back() const noexcept { return head_ == nullptr ? nullptr : head_->previous; }
     void push_back(frame_node* node) noexcept
     {
         node->next = nullptr;
-        node->previous = head_ == nullptr ? nullptr : tail_;
-        (head_ == nullptr ? head_ : tail_->next) = node;
-        tail_ = node;
+        if (head_ == nullptr) {
+            head_ = node->previous = node;
+            return;
+        }
+        node->previous = std::exchange(head_->previous, node);
+        node->previous->next = node;
     }
     void push_front(frame_node* node) noexcept
     {
-        (head_ == nullptr ? tail_ : head_->previous) = node;
-        node->previous = nullptr;
-        node->next = std::exchange(head_, node);
+        node->next = head_;
+        node->previous = head_ == nullptr ? node : std::exchange(head_->previous, node);
+        head_ = node;
     }
     [[nodiscard]] frame_node* pop_front() noexcept
     {
         frame_node* const node = std::exchange(head_, head_->next);
         if (head_ != nullptr)
-            head_->previous = nullptr;
+            head_->previous = node->previous;
         return node;
     }
     /// Takes out `node`, wherever it stands.
     void remove(frame_node* node) noexcept
     {
-        (node == head_ ? head_ : node->previous->next) = node->next;
-        (node->next == nullptr ? tail_ : node->next->previous) = node->previous;
+        if (node == head_)
+            return static_cast<void>(pop_front());
+        node->previous->next = node->next;
+        (node->next != nullptr ? node->next : head_)->previous = node->previous;
     }
 
 private:
     frame_node* head_ = nullptr;
-    frame_node* tail_ = nullptr;
 };
 
 }  // namespace polycast::inline v0::detail

@@ -212,6 +212,6 @@ private:
     std::uint32_t events_ = 0;
     std::uint8_t turn_ = 0;
 };
-static_assert(sizeof(outbox) <= 136, "an idle session pays for its outbox");
+static_assert(sizeof(outbox) <= 96, "an idle session pays for its outbox");
 
 }  // namespace polycast::inline v0

@@ -19,12 +19,12 @@ class group_registry {
 public:
     struct group {
         group_registry* registry;
-        std::string_view name;  ///< the key's text
         std::vector<Session*> members{};
     };
+    using named_group = typename detail::string_map<group>::value_type;
     /// That a session is member number `index` of `in`.
     struct membership {
-        group* in;
+        named_group* in;
         std::size_t index;
     };
 
@@ -35,15 +35,13 @@ public:
     bool join(Session& s, std::string_view name)
     {
         auto at = groups_.find(name);
-        if (at == groups_.end()) {
-            at = groups_.emplace(std::string(name), group{this, {}, {}}).first;
-            at->second.name = at->first;
-        } else if (find_membership(s, at->second) != nullptr) {
+        if (at == groups_.end())
+            at = groups_.emplace(std::string(name), group{this}).first;
+        else if (find_membership(s, at->second) != nullptr)
             return false;
-        }
-        group& g = at->second;
-        s.groups.push_back({&g, g.members.size()});
-        g.members.push_back(&s);
+        auto& members = at->second.members;
+        s.groups.push_back({&*at, members.size()});
+        members.push_back(&s);
         return true;
     }
     /// False if it was no member.
@@ -62,7 +60,7 @@ public:
     static void leave_all(Session& s)
     {
         for (membership const& m : s.groups)
-            m.in->registry->remove(m);
+            m.in->second.registry->remove(m);
         s.groups.clear();
     }
 
@@ -76,7 +74,7 @@ public:
         group* const g = find(name);
         if (g != nullptr)
             for (membership const& m : s.groups)
-                if (m.in == g)
+                if (&m.in->second == g)
                     return true;
         return false;
     }
@@ -86,20 +84,20 @@ private:
     static membership* find_membership(Session& s, group const& g) noexcept
     {
         for (membership& m : s.groups)
-            if (m.in == &g)
+            if (&m.in->second == &g)
                 return &m;
         return nullptr;
     }
     void remove(membership const& m)
     {
-        group& g = *m.in;
+        group& g = m.in->second;
         if (Session* const last = g.members.back(); m.index + 1 != g.members.size()) {
             g.members[m.index] = last;
             find_membership(*last, g)->index = m.index;
         }
         g.members.pop_back();
         if (g.members.empty())
-            groups_.erase(groups_.find(g.name));
+            groups_.erase(groups_.find(m.in->first));
     }
 
     detail::string_map<group> groups_;

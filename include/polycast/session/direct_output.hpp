@@ -71,14 +71,12 @@ public:
         bool const by_reference = payload.size() >= gather_at_bytes;
         char* const at = buffer_.prepare(max_header_bytes + (by_reference ? 0 : payload.size()));
         auto const header = encode_header(at, {.op = message.op, .rsv1 = message.rsv1, .payload_bytes = payload.size()});
-        buffer_.commit(header);
+        buffer_.commit(header + (by_reference ? 0 : payload.copy(at + header, payload.size())));
         out_.count(s, header + payload.size(), u.event);
         if (u.event) {
             ++s.counts_.delivered;
             shard_.observe().count(metric::delivered, 1);
         }
-        if (!by_reference)
-            buffer_.append(payload);
         if (!by_reference && C::batching::when(u.lane) != flush_time::now && buffer_.size() < write_at_bytes)
             return outcome::queued;
         write_now(s, by_reference ? payload : std::string_view());

@@ -5,11 +5,11 @@
 #include <polycast/session/handle.hpp>
 #include <polycast/session/tally.hpp>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -167,14 +167,15 @@ public:
 
 private:
     struct nothing {};
-    using user_list = std::conditional_t<Resumes, std::list<std::string_view>, std::array<nothing, 0>>;
+    using user_list = std::conditional_t<Resumes, std::list<std::string_view>, nothing>;
+    using place_in_list = std::conditional_t<Resumes, std::list<std::string_view>::iterator, nothing>;
 
     struct entry {
         std::uint32_t connections = 0;
         std::uint64_t shards = 0;
-        std::vector<std::uint32_t> on_shard{};
+        std::unique_ptr<std::uint32_t[]> on_shard{};  ///< as many as there are shards
         [[no_unique_address]] offline_events offline{};
-        typename user_list::iterator waits{};  ///< where `offline` is not empty
+        [[no_unique_address]] place_in_list waits{};  ///< where `offline` is not empty
     };
     struct named {
         std::string user;
@@ -185,7 +186,7 @@ private:
     {
         auto const [at, created] = users_.try_emplace(std::string(user));
         if (created)
-            at->second.on_shard.resize(shards_);
+            at->second.on_shard = std::make_unique<std::uint32_t[]>(shards_);
         return at;
     }
     entry& of(std::string_view user) { return place(user)->second; }

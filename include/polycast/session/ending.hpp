@@ -158,11 +158,12 @@ private:
     /// how its connection ends.
     void ended(session_type& s, close_info info)
     {
-        if (s.is_kept() && s.admitted_) {
-            if (!s.parting_)
-                s.parting_ = std::make_unique<close_info>(std::move(info));
-            return;
-        }
+        if constexpr (C::delivery::resumes)
+            if (s.is_kept() && s.admitted_) {
+                if (!s.parting_)
+                    s.parting_ = std::make_unique<close_info>(std::move(info));
+                return;
+            }
         if (std::exchange(s.counted_, false))
             shard_.shared().users.release(s.user_);
         else if (!s.admitted_)
@@ -170,13 +171,16 @@ private:
         if (std::exchange(s.ended_, true))
             return;
         shard_.shared().alive[shard_.index()].set(s.handle_.slot, 0);
-        if constexpr (C::delivery::resumes)
+        if constexpr (C::delivery::resumes) {
             if (s.ledger_) {
                 shard_.shared().users.forget(s.ledger_->name);
                 if (!shard_.draining())  // a durable log keeps what a server that stops has
                     shard_.journal().ended(*s.ledger_);
             }
-        ended_.push_back({s.handle_, s.parting_ ? std::move(*s.parting_) : std::move(info)});
+            if (s.parting_)
+                info = std::move(*s.parting_);
+        }
+        ended_.push_back({s.handle_, std::move(info)});
         shard_.want_turn();
     }
     void farewell(session_type& s, [[maybe_unused]] close_info const& info)

@@ -7,6 +7,7 @@
 #include <polycast/serializer/error.hpp>
 #include <polycast/serializer/policy.hpp>
 #include <polycast/session/handle.hpp>
+#include <polycast/session/keepalive.hpp>
 #include <polycast/session/opening.hpp>
 #include <polycast/session/session.hpp>
 
@@ -58,7 +59,7 @@ struct greeting {
                 hello.dictionary.value = control::dictionary_reference{dictionary.id, url};
             }
         if (first)
-            s.phase_ = phase::open;
+            keepalive<Shard>::begin(shard, s);
         // Past the mailbox: nothing may come before it.
         static_cast<void>(shard.out().emit(s, hello, envelope_head{.id_json = e.id}));
         set_profile(next_form);

@@ -17,11 +17,18 @@ class intake {
 public:
     using C = typename Shard::composition_type;
 
-    [[nodiscard]] bool waiting(Shard& shard) const noexcept { return at_ != taken_.size() || box(shard).any(); }
+    [[nodiscard]] bool waiting(Shard& shard) const noexcept { return !taken_.empty() || box(shard).any(); }
 
     /// Fans out at least `max_bytes` if there is as much. The rest waits for another turn, so that what was fanned out
     /// can be written first. A call from inside a fan-out does nothing.
     void take(Shard& shard, std::size_t max_bytes)
+    {
+        if (waiting(shard))  // asked before each emission, and seldom true
+            take_waiting(shard, max_bytes);
+    }
+
+private:
+    void take_waiting(Shard& shard, std::size_t max_bytes)
     {
         if (std::exchange(taking_, true))
             return;
@@ -29,22 +36,17 @@ public:
             fan_out_waiting(shard, max_bytes);
         } catch (std::bad_alloc const&) {  // no receiver has the one at hand yet: again in another turn
         }
-        if (at_ == taken_.size()) {
-            taken_.clear();
-            at_ = 0;
-        }
+        forget_if_done();
         taking_ = false;
         if (waiting(shard))
             shard.want_turn();
     }
-
-private:
     void fan_out_waiting(Shard& shard, std::size_t max_bytes)
     {
-        for (std::size_t bytes = 0; bytes < max_bytes && waiting(shard); ++at_) {
-            if (at_ == taken_.size()) {
-                taken_.clear();
-                at_ = 0;
+        for (std::size_t bytes = 0; bytes < max_bytes; ++at_) {
+            if (forget_if_done()) {
+                if (!box(shard).any())
+                    return;
                 box(shard).take(taken_);
             }
             posted<C> const& p = taken_[at_];
@@ -54,6 +56,14 @@ private:
             if (fan_out_local(shard, p).receivers == 0)
                 shard.observe().count(metric::gone, 1);
         }
+    }
+    bool forget_if_done() noexcept
+    {
+        if (at_ != taken_.size())
+            return false;
+        taken_.clear();
+        at_ = 0;
+        return true;
     }
     [[nodiscard]] static mailbox<C>& box(Shard& shard) noexcept { return shard.shared().mailboxes[shard.index()]; }
 

@@ -29,17 +29,17 @@ struct keepalive {
             break;
         case phase::greeting:
             // It never says `$open`: then it is a plain client that happened to name a subprotocol.
-            if (shard.now() >= s.deadline_)
+            if (shard.now() >= s.due_at_)
                 opening<Shard>::begin(shard, s);
             break;
         case phase::handshake:
-            if (shard.now() >= s.deadline_)
+            if (shard.now() >= s.due_at_)
                 opening<Shard>::too_slow(shard, s);
             break;
         case phase::closing:
         case phase::draining:
         case phase::lingering:
-            if (shard.now() >= s.deadline_)
+            if (shard.now() >= s.due_at_)
                 shard.ends().kill(s);
             break;
         case phase::away:
@@ -51,7 +51,12 @@ struct keepalive {
                 shard.keeps().look(s);
     }
 
-    static void begin(Shard& shard, session_type& s) { s.ping_at_ = shard.now() + shard.options().heartbeat.interval; }
+    /// The session is open from here on.
+    static void begin(Shard& shard, session_type& s)
+    {
+        s.phase_ = phase::open;
+        s.due_at_ = shard.now() + shard.options().heartbeat.interval;
+    }
 
     /// RFC 6455 §5.5.3: a pong answers the newest ping. One that answers none is ignored.
     static void pong(Shard& shard, session_type& s, std::span<char const> payload)
@@ -59,12 +64,13 @@ struct keepalive {
         auto const wanted = ping_payload(s);
         if (!s.ping_pending_ || std::string_view(payload.data(), payload.size()) != std::string_view(wanted.data(), wanted.size()))
             return;
-        auto const took = std::chrono::duration_cast<std::chrono::microseconds>(shard.loop().now() - s.ping_at_).count();
-        auto const mean = s.record_.round_trip.count();
-        s.record_.round_trip = std::chrono::microseconds(mean == 0 ? took : mean + (took - mean) / 10);
+        std::chrono::microseconds const took =
+            std::chrono::duration_cast<std::chrono::microseconds>(shard.loop().now() - s.due_at_);
+        std::chrono::microseconds const mean = s.record_.round_trip;
+        s.record_.round_trip = mean.count() == 0 ? took : mean + (took - mean) / 10;
         s.ping_pending_ = false;
         s.misses_ = 0;
-        s.ping_at_ = shard.now() + shard.options().heartbeat.interval;
+        s.due_at_ = shard.now() + shard.options().heartbeat.interval;
     }
 
 private:
@@ -74,9 +80,9 @@ private:
         if (options.interval.count() == 0)
             return;
         if (!s.ping_pending_) {
-            if (shard.now() >= s.ping_at_)
+            if (shard.now() >= s.due_at_)
                 ping(shard, s);
-        } else if (shard.now() - s.ping_at_ >= options.timeout) {
+        } else if (shard.now() - s.due_at_ >= options.timeout) {
             if (++s.misses_ > options.misses_allowed)
                 give_up(shard, s, "no answer to pings");
             else
@@ -86,7 +92,7 @@ private:
     static void ping(Shard& shard, session_type& s)
     {
         s.ping_pending_ = true;
-        s.ping_at_ = shard.loop().now();
+        s.due_at_ = shard.loop().now();
         auto const payload = ping_payload(s);
         shard.out().control(s, ping_frame({payload.data(), payload.size()}).view());
         shard.observe().count(metric::pings, 1);
@@ -95,7 +101,7 @@ private:
     static std::array<char, 8> ping_payload(session_type const& s)
     {
         std::array<char, 8> text{};
-        auto left = static_cast<std::uint64_t>(s.ping_at_.time_since_epoch().count());
+        auto left = static_cast<std::uint64_t>(s.due_at_.time_since_epoch().count());
         for (char& c : text) {
             c = "0123456789abcdef"[left & 15];
             left >>= 4;

@@ -8,7 +8,6 @@
 #include <polycast/session/handle.hpp>
 #include <polycast/session/hooks.hpp>
 #include <polycast/session/inbound.hpp>
-#include <polycast/session/keepalive.hpp>
 #include <polycast/session/session.hpp>
 
 #include <algorithm>
@@ -97,8 +96,8 @@ public:
         take_over(*s, a);
         inbound<Shard>{shard_, *s}.decode({a.first.data(), a.first.size()}, true);
         if (s->phase_ == phase::open && !a.rest.empty())
-            shard_.feed(*s, {a.rest.data(), a.rest.size()});
-        shard_.read_on(*s);
+            shard_.in().feed(*s, {a.rest.data(), a.rest.size()});
+        shard_.in().go_on(*s);
     }
     /// `$open` of a session that has its new connection.
     void resume(session_type& s, std::uint64_t received)
@@ -144,7 +143,7 @@ public:
     {
         leave_connection(s);
         s.phase_ = phase::away;
-        s.deadline_ = s.active_at_ + shard_.options().delivery.resume_window;
+        s.due_at_ = s.active_at_ + shard_.options().delivery.resume_window;
         ++away_;
         order_.push_back({s.handle_, s.connection_});
         shard_.observe().count(metric::away, 1);
@@ -196,7 +195,7 @@ public:
         s.counts_.published = l.unresolved() + s.box_.events();
         shard_.observe().count(metric::published, s.counts_.published);
         s.phase_ = phase::away;
-        s.deadline_ = s.active_at_ + shard_.options().delivery.resume_window;
+        s.due_at_ = s.active_at_ + shard_.options().delivery.resume_window;
         ++away_;
         order_.push_back({s.handle_, s.connection_});
         static_cast<void>(shard_.admitted(s));
@@ -217,7 +216,7 @@ public:
     {
         auto& l = *s.ledger_;
         auto const& options = shard_.options().delivery;
-        if (s.phase_ == phase::away && shard_.now() >= s.deadline_)
+        if (s.phase_ == phase::away && shard_.now() >= s.due_at_)
             return expire(s);
         auto const oldest = static_cast<std::uint32_t>(
             std::chrono::duration_cast<std::chrono::seconds>(options.max_log_age).count());
@@ -301,7 +300,6 @@ private:
         s.assembler_ = {};
         s.assembler_.set_compressed(a.compressed);
         s.active_at_ = shard_.now();
-        keepalive<Shard>::begin(shard_, s);
         shard_.enter(s, phase::greeting, shard_.options().handshake_timeout);
     }
     void expire(session_type& s)

@@ -63,7 +63,7 @@ struct opening {
     /// From here on the session receives events.
     static void begin(Shard& shard, session_type& s)
     {
-        s.phase_ = phase::open;
+        keepalive<Shard>::begin(shard, s);
         s.opened_at_ = shard.now();
         auto const waited = shard.admitted(s);
         if constexpr (C::delivery::resumes)
@@ -180,7 +180,6 @@ private:
         }
         s.user_ = std::move(user);
         s.counted_ = true;
-        keepalive<Shard>::begin(shard, s);
         if (s.plain_)
             begin(shard, s);
         else

@@ -39,7 +39,7 @@ struct server_options {
     polycast::backpressure backpressure = polycast::backpressure::drop_newest_normal;  ///< beyond either
     std::size_t max_mailbox_emissions = 64 * 1024; ///< per shard, emitted by other threads and not yet fanned out
     std::size_t max_mailbox_bytes = 64 * 1024 * 1024;  ///< likewise; beyond either `outcome::over_budget`
-    std::size_t read_buffer_bytes = 512 * 1024;    ///< per shard, not per connection
+    std::size_t read_buffer_bytes = 64 * 1024;     ///< per shard, not per connection
 
     compression::options compression{};  ///< the numbers of the compression policy
     delivery::options delivery{};        ///< the numbers of the delivery policy

@@ -45,7 +45,7 @@ struct session_record {
     std::uint64_t bytes_in = 0;   ///< on the wire
     std::uint64_t bytes_out = 0;  ///< accepted for the wire
     std::uint32_t errors = 0;
-    std::chrono::microseconds round_trip{0};  ///< moving average of heartbeat answers (weight 0.1); 0: none yet
+    std::chrono::duration<std::uint32_t, std::micro> round_trip{0};  ///< moving average of heartbeat answers (weight 0.1); 0: none yet
 };
 
 namespace detail {
@@ -62,6 +62,8 @@ template <class Shard>
 class pressure;
 template <class Shard>
 class merging;
+template <class Shard>
+class input;
 template <class Shard>
 class staging;
 template <class Shard>
@@ -89,6 +91,10 @@ struct no_ledger {
 };
 template <class Delivery>
 using ledger_of = std::conditional_t<Delivery::resumes, std::unique_ptr<ledger>, no_ledger>;
+
+/// Only a session that is kept outlives a connection.
+template <class Delivery>
+using parting_of = std::conditional_t<Delivery::resumes, std::unique_ptr<close_info>, no_ledger>;
 
 enum class phase : std::uint8_t {
     handshake,  ///< the request is being read
@@ -203,8 +209,7 @@ public:
     /// What became of the events published to this session.
     [[nodiscard]] polycast::tally tally() const noexcept
     {
-        polycast::tally t = counts_;
-        t.pending = box_.events();
+        polycast::tally t{counts_.published, counts_.delivered, counts_.coalesced, counts_.dropped, box_.events()};
         if constexpr (C::delivery::resumes)
             if (ledger_)
                 t.pending += ledger_->unresolved();
@@ -236,6 +241,8 @@ private:
     friend class detail::pressure;
     template <class>
     friend class detail::merging;
+    template <class>
+    friend class detail::input;
     template <class>
     friend class detail::staging;
     template <class>
@@ -301,19 +308,19 @@ private:
     detail::phase phase_ = detail::phase::handshake;
     std::uint8_t profile_ = 0;
     lane_mask due_ = 0;            ///< lanes that may be written now
-    bool reading_ = false;         ///< a wait for bytes is pending
-    bool blocked_ = false;         ///< a wait for room is pending
+    bool reading_ : 1 = false;     ///< a wait for bytes is pending
+    bool blocked_ : 1 = false;     ///< a wait for room is pending
+    bool plain_ : 1 = true;        ///< no subprotocol was agreed
+    bool ping_pending_ : 1 = false;
+    bool held_ : 1 = false;        ///< the lanes wait for the connection that will resume the session
+    bool restored_ : 1 = false;    ///< by a durable log
+    bool unknown_ : 1 = false;     ///< what its `$open` wants to resume is not here
     bool dirty_ = false;           ///< will be flushed at the end of the turn
-    bool plain_ = true;            ///< no subprotocol was agreed
     bool close_sent_ = false;      ///< or owed
     bool close_owed_ = false;      ///< follows when the lanes are empty
-    bool ping_pending_ = false;
     bool counted_ = false;         ///< in the directory
     bool admitted_ = false;        ///< `opened` was called: `closed` is owed
-    bool held_ = false;            ///< the lanes wait for the connection that will resume the session
     bool ended_ = false;           ///< it takes no more events; `closed` has been or will be called
-    bool restored_ = false;        ///< by a durable log
-    bool unknown_ = false;         ///< what its `$open` wants to resume is not here
     std::uint8_t connection_ = 0;  ///< changes with it: completions of the one before are not for this one
     std::uint8_t misses_ = 0;
     close_code close_code_ = close_code::normal;
@@ -321,18 +328,17 @@ private:
     outbox box_{};
     assembler<role::server> assembler_{};
     [[no_unique_address]] detail::context_of<typename C::compression> context_{};  ///< of `deflate<dedicated>`
-    std::unique_ptr<close_info> parting_{};  ///< how the connection of a kept session is ending
+    [[no_unique_address]] detail::parting_of<typename C::delivery> parting_{};  ///< how the connection of a kept session is ending
     std::unique_ptr<std::string> head_{};  ///< of the request, while incomplete; then the reason of our close
     std::string user_{};
     [[no_unique_address]] detail::ledger_of<typename C::delivery> ledger_{};
     [[no_unique_address]] detail::mergeable_of<C> mergeable_{};
     detail::room_waiter* waiting_ = nullptr;
     session_record record_{};
-    polycast::tally counts_{};
+    detail::event_counts counts_{};
     time_point opened_at_{};
     time_point active_at_{};
-    time_point ping_at_{};                          ///< of the pending ping, or of the next
-    time_point deadline_{};                         ///< of the present phase, where it has one
+    time_point due_at_{};  ///< open: the pending ping was sent, or the next is due; else the deadline of the phase
     detail::window_serials windows_{};
 };
 

@@ -8,6 +8,7 @@
 #include <polycast/session/fan_out.hpp>
 #include <polycast/session/hooks.hpp>
 #include <polycast/session/inbound.hpp>
+#include <polycast/session/input.hpp>
 #include <polycast/session/intake.hpp>
 #include <polycast/session/keepalive.hpp>
 #include <polycast/session/keeping.hpp>
@@ -56,7 +57,6 @@ public:
         : index_(index), options_(options), app_(app), port_(shared), loop_(t), log_(*this, log)
     {
         static_assert(sizeof(session_type) <= sizeof(typename transport_type::stream) + 424, "an idle session pays for it");
-        static_cast<void>(read_buffer_.prepare(options.read_buffer_bytes));
     }
     shard(shard const&) = delete;
 
@@ -174,6 +174,7 @@ public:
     [[nodiscard]] typename C::guard const& guard() const noexcept { return guard_; }
     [[nodiscard]] keeping<shard>& keeps() noexcept { return keeping_; }
     [[nodiscard]] ending<shard>& ends() noexcept { return ending_; }
+    [[nodiscard]] input<shard>& in() noexcept { return input_; }
     [[nodiscard]] notices<shard>& tells() noexcept { return notices_; }
     [[nodiscard]] bool draining() const noexcept { return draining_; }
     [[nodiscard]] logbook<shard>& log() noexcept { return log_; }
@@ -211,7 +212,7 @@ public:
     void enter(session_type& s, phase p, std::chrono::milliseconds limit)
     {
         s.phase_ = p;
-        s.deadline_ = loop_.now() + limit;  // a handler may have run for long since the tick
+        s.due_at_ = loop_.now() + limit;  // a handler may have run for long since the tick
     }
     /// The session is open: `closed` is owed. Returns what has waited for it.
     typename directory<C::delivery::resumes>::offline_events admitted(session_type& s)
@@ -241,7 +242,7 @@ public:
         session_type& s = emplace(std::move(connected));
         s.opened_at_ = s.active_at_ = now_;
         enter(s, phase::handshake, options_.handshake_timeout);
-        or_ends(s, [&] { read_on(s); });
+        or_ends(s, [&] { input_.go_on(s); });
     }
     session_type& emplace(typename transport_type::stream&& connection)
     {
@@ -253,7 +254,7 @@ public:
     void progress(session_type& s)
     {
         if (s.phase_ == phase::closing || s.phase_ == phase::draining)
-            s.deadline_ = loop_.now() + options_.close_timeout;
+            s.due_at_ = loop_.now() + options_.close_timeout;
     }
     /// Everything due has been written.
     void drained(session_type& s)
@@ -262,7 +263,7 @@ public:
             s.stream_.shutdown_send();
             enter(s, phase::lingering, options_.close_timeout);
         }
-        read_on(s);
+        input_.go_on(s);
     }
     void writable(handle h, std::uint8_t connection, std::error_code ec)
     {
@@ -358,72 +359,8 @@ private:
             return;
         turn_scope const scope(*this);
         s->reading_ = false;
-        or_ends(*s, [&] { read_now(*s, ec); });
+        or_ends(*s, [&] { input_.read(*s, ec); });
     }
-    void read_now(session_type& s, std::error_code ec)
-    {
-        // A peer may shut its end and still wait for what is queued: its end is looked at when that has left.
-        if (s.phase_ == phase::draining)
-            return;
-        std::size_t count = 0;
-        if (!ec)
-            count = s.stream_.read_some({read_buffer_.data(), options_.read_buffer_bytes}, ec);
-        if (ec && !transport::would_block(ec))
-            return ending_.kill(s);
-        if (!ec) {
-            s.active_at_ = now_;
-            s.record_.bytes_in += count;
-            observer_.count(metric::bytes_in, count);
-            out_.direct().begin(s);
-            receive(s, {read_buffer_.data(), count});
-            out_.direct().end(s);
-            if constexpr (C::delivery::resumes)
-                if (s.phase_ == phase::moving)
-                    return depart(s, {read_buffer_.data() + count - s.assembler_.rest_bytes(), s.assembler_.rest_bytes()});
-        }
-        read_on(s);
-    }
-    /// The connection of `s` resumes another session. `rest`: what was read and not looked at.
-    void depart(session_type& s, std::string_view rest)
-    {
-        if (!keeping_.depart(s, rest)) {
-            s.phase_ = phase::open;
-            return ending_.close(s, close_code::migrate, "come again");
-        }
-        s.counted_ = false;  // the connection is, where it is now
-        ending_.bury(s);
-    }
-    void receive(session_type& s, std::span<char> bytes)
-    {
-        if (s.phase_ == phase::handshake)
-            bytes = opening<shard>::receive(*this, s, bytes);
-        if (bytes.empty() || s.phase_ < phase::greeting || s.phase_ > phase::closing)
-            return;
-        feed(s, bytes);
-    }
-
-public:
-    /// Frames.
-    void feed(session_type& s, std::span<char> bytes)
-    {
-        inbound<shard> sink{*this, s};
-        message_limits const limits{options_.max_message_bytes,
-                                    options_.max_frame_bytes != 0 ? options_.max_frame_bytes : options_.max_message_bytes,
-                                    options_.max_fragments};
-        if (std::error_code const ec = s.assembler_.consume(bytes, limits, sink))
-            ending_.fail(s, close_code_for(ec), ec.message());
-    }
-    void read_on(session_type& s)
-    {
-        // A peer that does not take what it asked for is not asked for more.
-        if (!s.has_connection() || s.phase_ == phase::draining || s.phase_ == phase::moving || s.reading_ ||
-            s.box_.queued_bytes() > options_.max_outbox_bytes / 2)
-            return;
-        s.stream_.wait_readable(ready{this, s.handle_, false, s.connection_});
-        s.reading_ = true;
-    }
-
-private:
     /// The end of a turn: one write for each session that has something, then the farewells.
     void run_turn()
     {
@@ -482,9 +419,8 @@ private:
     [[no_unique_address]] logbook<shard> log_;
     ending<shard> ending_{*this};
     notices<shard> notices_{*this};
-    byte_buffer read_buffer_;
+    input<shard> input_{*this};
     byte_buffer unpacked_;
-
     intake<shard> intake_;
     std::size_t open_ = 0;     ///< sessions that were opened and not yet seen off
     time_point now_{};

@@ -40,6 +40,11 @@ enum class backpressure : std::uint8_t {
 
 namespace detail {
 
+/// What a session counts of a `tally`; what is pending is where it waits.
+struct event_counts {
+    std::uint64_t published = 0, delivered = 0, coalesced = 0, dropped = 0;
+};
+
 /// How an event waits in its receivers' queues.
 struct urgency {
     polycast::lane lane = polycast::lane::normal;

@@ -71,8 +71,9 @@ public:
         std::uint32_t const event = writing ? EPOLLOUT : EPOLLIN;
         if ((listed_ & event) == 0)
             list(listed_ | event);
-        handler& place = writing ? write_ : read_;
-        if (!place) {
+        if (writing && !write_)
+            write_ = std::make_unique<handler>();
+        if (handler& place = writing ? *write_ : read_; !place) {
             place = std::move(h);
             return;
         }
@@ -86,8 +87,8 @@ public:
     [[nodiscard]] std::vector<handler> take_all()
     {
         std::vector<handler> all;
-        for (handler* const h : {&write_, &read_})
-            if (*h)
+        for (handler* const h : {write_.get(), &read_})
+            if (h != nullptr && *h)
                 all.push_back(std::move(*h));
         if (auto const others = std::move(more_))
             for (extra& e : *others)
@@ -117,7 +118,9 @@ private:
     [[nodiscard]] bool call(bool writing)
     {
         readiness const& in = in_;  // a handler may be the end of this
-        handler first = std::move(writing ? write_ : read_);
+        handler first;
+        if (!writing || write_)
+            first = std::move(writing ? *write_ : read_);
         std::vector<handler> others;
         if (more_)
             std::erase_if(*more_, [&](extra& e) {
@@ -133,7 +136,7 @@ private:
     }
     [[nodiscard]] bool waits(bool writing) const noexcept
     {
-        if (writing ? bool(write_) : bool(read_))
+        if (writing ? write_ && *write_ : bool(read_))
             return true;
         return more_ && std::any_of(more_->begin(), more_->end(), [writing](extra const& e) { return e.writing == writing; });
     }
@@ -159,7 +162,7 @@ private:
     int const descriptor_;
     std::uint32_t listed_ = 0;
     handler read_;
-    handler write_;
+    std::unique_ptr<handler> write_;  ///< few ever wait for that; whoever did may again
     std::unique_ptr<std::vector<extra>> more_;
 };
 
