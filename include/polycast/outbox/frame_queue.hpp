@@ -10,16 +10,19 @@
 
 namespace polycast::inline v0::detail {
 
-/// A place in a queue: a reference to a frame, and what its queue is told of it.
-struct frame_node {
+/// A place in a queue: a reference to a frame, and what its queue is told of it. Half a cache line: a broadcast has one for
+/// each receiver.
+struct alignas(32) frame_node {
     frame_node* next = nullptr;
     frame_node* previous = nullptr;  ///< of the first: the last
     frame_ref frame{};
-    std::uint32_t events = 0;    ///< of the application, that it stands for: 1, or 0
     std::uint32_t entry = 0;     ///< how a durable log names it
+    std::uint8_t events = 0;     ///< of the application, that it stands for: 1, or 0
     bool critical = false;       ///< never dropped
     bool joins = false;          ///< may share a frame with its neighbours
 };
+
+static_assert(sizeof(frame_node) == 32);
 
 /// A shard's supply of nodes: they come in blocks, go back when a frame has been written, and are never given up, so
 /// that queueing in the steady state allocates nothing.

@@ -54,7 +54,7 @@ public:
     }
 
     /// `events`: 1 for an event of the application, 0 for all else.
-    detail::frame_node* push(detail::node_pool& pool, std::size_t queue, frame_ref frame, std::uint32_t events = 0)
+    detail::frame_node* push(detail::node_pool& pool, std::size_t queue, frame_ref frame, std::uint8_t events = 0)
     {
         auto const bytes = frame->wire_bytes();
         detail::frame_node* const node = pool.take(std::move(frame));

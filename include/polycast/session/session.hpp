@@ -324,20 +324,21 @@ private:
     std::uint8_t connection_ = 0;  ///< changes with it: completions of the one before are not for this one
     std::uint8_t misses_ = 0;
     close_code close_code_ = close_code::normal;
+    // What each emission touches lies together.
     stream stream_;
     outbox box_{};
+    [[no_unique_address]] detail::ledger_of<typename C::delivery> ledger_{};
+    [[no_unique_address]] detail::mergeable_of<C> mergeable_{};
+    detail::event_counts counts_{};
+    session_record record_{};
+    time_point active_at_{};
     assembler<role::server> assembler_{};
     [[no_unique_address]] detail::context_of<typename C::compression> context_{};  ///< of `deflate<dedicated>`
     [[no_unique_address]] detail::parting_of<typename C::delivery> parting_{};  ///< how the connection of a kept session is ending
     std::unique_ptr<std::string> head_{};  ///< of the request, while incomplete; then the reason of our close
     std::string user_{};
-    [[no_unique_address]] detail::ledger_of<typename C::delivery> ledger_{};
-    [[no_unique_address]] detail::mergeable_of<C> mergeable_{};
     detail::room_waiter* waiting_ = nullptr;
-    session_record record_{};
-    detail::event_counts counts_{};
     time_point opened_at_{};
-    time_point active_at_{};
     time_point due_at_{};  ///< open: the pending ping was sent, or the next is due; else the deadline of the phase
     detail::window_serials windows_{};
 };
