@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -327,6 +328,125 @@ BOOST_AUTO_TEST_CASE(an_unmasked_frame_to_a_server_and_a_masked_one_to_a_client_
                text_of(wire_error::mask_missing));
     BOOST_TEST(trace<role::client>(frame<role::server>(opcode::text, "x"), {}).back() ==
                text_of(wire_error::mask_unexpected));
+}
+
+// --- large payloads, read to where they belong ------------------------------------------------------------------------
+
+namespace {
+
+struct lender : recorder {
+    std::size_t lent = 0;
+    std::vector<detail::byte_buffer> back;
+    detail::byte_buffer spare()
+    {
+        ++lent;
+        if (back.empty())
+            return {};
+        auto one = std::move(back.back());
+        back.pop_back();
+        return one;
+    }
+    void spent(detail::byte_buffer&& used)
+    {
+        used.clear();
+        back.push_back(std::move(used));
+    }
+};
+
+std::string long_text(std::size_t bytes)
+{
+    std::string text;
+    while (text.size() < bytes)
+        text += "line " + std::to_string(text.size()) + " – \n";
+    text.resize(bytes);
+    while (!valid_utf8(text))  // not in the middle of a character
+        text.pop_back();
+    return text;
+}
+/// As a server reads: to where the assembler says, at most `step` bytes at once, else to a buffer of `common` bytes.
+template <class Sink>
+std::error_code read_all(assembler<role::server>& incoming, std::string_view stream, std::size_t common, std::size_t step,
+                         Sink& sink, message_limits const& limits, std::size_t& in_place)
+{
+    while (!stream.empty()) {
+        std::error_code ec;
+        std::size_t count = 0;
+        if (auto const room = incoming.room(); !room.empty()) {
+            count = stream.copy(room.data(), std::min(room.size(), step));
+            in_place += count;
+            ec = incoming.arrived(count, sink);
+        } else {
+            std::vector<char> piece(stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(std::min(stream.size(), common)));
+            count = piece.size();
+            ec = incoming.consume(piece, limits, sink);
+        }
+        if (ec)
+            return ec;
+        stream.remove_prefix(count);
+    }
+    return {};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(what_is_read_to_its_place_is_the_message)
+{
+    std::string const first = long_text(300'000), second = long_text(1'000'001), third = long_text(200'000);
+    std::string const stream = in_frame(opcode::text, first) + in_frame(opcode::text, second, false) +
+                               in_frame(opcode::ping, "p") + in_frame(opcode::continuation, third) + in_frame(opcode::text, "end");
+    for (std::size_t const step : {1'000U, 65'536U, 70'001U, 4'000'000U})
+        for (std::size_t const common : {999U, 65'536U, 400'000U}) {
+            assembler<role::server> incoming;
+            lender sink;
+            std::size_t in_place = 0;
+            BOOST_TEST(!read_all(incoming, stream, common, step, sink, {}, in_place));
+            BOOST_REQUIRE(sink.seen.size() == 4U);
+            BOOST_TEST((sink.seen[0] == "text:" + first));
+            BOOST_TEST(sink.seen[1] == "ping:p");
+            BOOST_TEST((sink.seen[2] == "text:" + second + third));
+            BOOST_TEST(sink.seen[3] == "text:end");
+            BOOST_TEST(in_place > 500'000U);
+            BOOST_TEST(incoming.buffered_bytes() == 0U);
+            BOOST_TEST(sink.lent <= 2U);
+            BOOST_TEST(sink.back.size() == 1U);  // what the first was in has served the second
+        }
+}
+
+BOOST_AUTO_TEST_CASE(room_grows_with_what_has_come_and_is_for_much_of_one_payload_only)
+{
+    assembler<role::server> incoming;
+    recorder sink;
+    BOOST_TEST(incoming.room().empty());
+    std::string const stream = in_frame(opcode::binary, std::string(10'000'000, 'x'));
+    std::string head = stream.substr(0, 100);
+    BOOST_TEST(!incoming.consume(head, {}, sink));
+    std::size_t at = head.size();
+    while (at < stream.size() - 65'536) {
+        auto const room = incoming.room();
+        BOOST_REQUIRE(!room.empty());
+        BOOST_TEST(room.size() <= std::max<std::size_t>(65'536, at));
+        BOOST_TEST(incoming.buffered_bytes() <= std::max<std::size_t>(200'000, 4 * at));
+        at += stream.copy(room.data(), room.size(), at);
+        BOOST_TEST(!incoming.arrived(room.size(), sink));
+    }
+    BOOST_TEST(incoming.room().empty() == (at != stream.size() - 65'536));
+    std::string tail = stream.substr(at);
+    BOOST_TEST(!incoming.consume(tail, {}, sink));
+    BOOST_TEST(sink.seen.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(bytes_that_are_no_text_are_refused_where_they_are_read)
+{
+    std::string text = long_text(400'000);
+    text[350'000] = '\xFF';
+    assembler<role::server> incoming;
+    recorder sink;
+    std::size_t in_place = 0;
+    auto const ec = read_all(incoming, in_frame(opcode::text, text), 65'536, 65'536, sink, {}, in_place);
+    BOOST_TEST(ec == wire_error::invalid_utf8);
+    BOOST_TEST(incoming.ended());
+    BOOST_TEST(incoming.room().empty());
+    BOOST_TEST(sink.seen.empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -4,6 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <atomic>
 #include <map>
 #include <set>
 #include <string>
@@ -114,6 +115,51 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_exception_of_receivers_holds_on_the_other_shard
             got += p.frames.size();
         return got == (on.peers.size() - 1) * 2;
     }));
+}
+
+/// Emits to a room, and does not come back until it is let go.
+struct stalling {
+    static inline std::atomic<bool> emitted = false;
+    static inline std::atomic<bool> let_go = false;
+    void opened(auto& session)
+    {
+        session.join("hall");
+        session.send(std::to_string(session.handle().shard));
+    }
+    void on(auto& session, pc::message const&)
+    {
+        session.to_room("hall").send("from the handler");
+        emitted = true;
+        let_go.wait(false);
+    }
+};
+
+BOOST_AUTO_TEST_CASE(a_handler_that_takes_long_keeps_nobody_elses_emission_from_the_other_shard)
+{
+    stage<pc::server<stalling, pc::serializer::raw, tcp>> on({.shards = 2});
+    struct release {
+        ~release()
+        {
+            stalling::let_go = true;
+            stalling::let_go.notify_all();
+        }
+    } const at_the_end;
+    auto const shard_of = [](auto const& p) { return p.frames.at(0).payload; };
+    auto const elsewhere = [&] {
+        return std::ranges::find_if(on.peers, [&](auto const& p) { return shard_of(p) != shard_of(on.peers[0]); });
+    };
+    do {
+        on.join();
+        BOOST_REQUIRE(on.until([&] { return !on.peers.back().frames.empty(); }));
+        BOOST_REQUIRE(on.peers.size() < 64u);
+    } while (elsewhere() == on.peers.end());
+    on.peers[0].text("go");
+    BOOST_REQUIRE(on.until([] { return stalling::emitted.load(); }));
+    on.server->emitter().to_room("hall").send("from outside");
+    auto const other = elsewhere();
+    BOOST_REQUIRE(on.until([&] { return other->frames.size() == 3; }));
+    BOOST_TEST(other->frames[1].payload == "from the handler");
+    BOOST_TEST(other->frames[2].payload == "from outside");
 }
 
 BOOST_AUTO_TEST_CASE(caps_hold_over_both_shards)

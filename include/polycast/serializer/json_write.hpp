@@ -1,6 +1,7 @@
 #pragma once
 
 #include <polycast/detail/byte_buffer.hpp>
+#include <polycast/detail/decimal.hpp>
 #include <polycast/event/coalesce.hpp>
 #include <polycast/event/describe.hpp>
 #include <polycast/event/enumerators.hpp>
@@ -12,6 +13,7 @@
 
 #include <charconv>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <limits>
 #include <string_view>
@@ -39,7 +41,10 @@ struct json_writer {
     {
         // The longest: 24 characters of a double, "-1.7976931348623157e+308"; a long double is written as a double.
         char* const at = out.prepare(32);
-        out.commit(static_cast<std::size_t>(std::to_chars(at, at + 32, value).ptr - at));
+        if constexpr (std::same_as<Number, double>)
+            out.commit(static_cast<std::size_t>(write_real(at, value) - at));
+        else
+            out.commit(static_cast<std::size_t>(std::to_chars(at, at + 32, value).ptr - at));
     }
 
     /// Each field as `,"key":value`; a `std::optional` without value is left out.

@@ -96,8 +96,8 @@ public:
         std::lock_guard const lock(mutex_);
         return wakes_ == nullptr || (waiting_.size() < max_emissions_ && bytes_ + bytes <= max_bytes_);
     }
-    /// From any thread. `wake` is false on the shard's own thread, which looks at the end of its turn by itself. `surely`:
-    /// there was room a moment ago; who came in between does not matter.
+    /// From any thread. Without `wake`, the caller sees to it that the shard looks. `surely`: there was room a moment ago;
+    /// who came in between does not matter.
     [[nodiscard]] outcome push(posted<C>&& emission, bool wake, bool surely = false)
     {
         std::lock_guard const lock(mutex_);
@@ -108,9 +108,17 @@ public:
             return outcome::over_budget;
         bytes_ += bytes;
         waiting_.push_back(std::move(emission));
-        if (!any_.exchange(true, std::memory_order_acq_rel) && wake)
+        any_.store(true, std::memory_order_release);
+        if (wake && !std::exchange(woken_, true))
             wakes_->notify();
         return outcome::queued;
+    }
+    /// Wakes the shard if something waits that it was not woken for.
+    void wake()
+    {
+        std::lock_guard const lock(mutex_);
+        if (wakes_ != nullptr && !waiting_.empty() && !std::exchange(woken_, true))
+            wakes_->notify();
     }
     /// Wakes the shard, for something else than mail.
     void knock()
@@ -126,6 +134,7 @@ public:
     {
         std::lock_guard const lock(mutex_);
         waiting_.swap(into);
+        woken_ = false;
         bytes_ = 0;
         any_.store(false, std::memory_order_relaxed);
     }
@@ -137,6 +146,7 @@ private:
     std::size_t max_bytes_ = 0;
     std::size_t bytes_ = 0;
     std::vector<posted<C>> waiting_;
+    bool woken_ = false;  ///< for what waits
     std::atomic<bool> any_{false};
 };
 
@@ -163,6 +173,19 @@ public:
     {
         thread_local std::uint32_t s = 0;
         return s;
+    }
+
+    /// The shards that the turn which this thread is running has posted to: they are woken at its end, once for all of it,
+    /// and write it in as few pieces as the shard itself does.
+    [[nodiscard]] static std::uint64_t& unwoken_shards() noexcept
+    {
+        thread_local std::uint64_t mask = 0;
+        return mask;
+    }
+    void wake_shards()
+    {
+        for (auto mask = std::exchange(unwoken_shards(), 0); mask != 0; mask &= mask - 1)
+            mailboxes[static_cast<std::size_t>(std::countr_zero(mask))].wake();
     }
 
     /// Whether each shard of `mask` has room for it.
@@ -238,8 +261,10 @@ public:
 private:
     [[nodiscard]] outcome post_one(std::uint32_t shard, posted<C>&& emission, bool surely)
     {
-        bool const own = current_port() == this && current_shard() == shard;
-        auto const o = mailboxes[shard].push(std::move(emission), !own, surely);
+        bool const in_turn = current_port() == this;
+        auto const o = mailboxes[shard].push(std::move(emission), !in_turn, surely);
+        if (in_turn && current_shard() != shard)
+            unwoken_shards() |= std::uint64_t{1} << shard;
         if (o == outcome::queued)
             shared_observer.count_shared(metric::emissions_posted, 1);
         return o;

@@ -291,27 +291,31 @@ public:
     /// Fans out what was posted, `max_bytes` or more of it.
     void take_mail(std::size_t max_bytes = ~std::size_t{0}) { intake_.take(*this, max_bytes); }
 
-    /// Everything that runs on the loop runs inside one of these: it names the shard for emitters, and takes the mail at
-    /// the end.
+    /// Everything that runs on the loop runs inside one of these: it names the shard for emitters, wakes those that it has
+    /// posted to, and takes the mail at the end.
     class turn_scope {
     public:
         explicit turn_scope(shard& s) noexcept
             : shard_(s), port_before_(std::exchange(port_type::current_port(), s.port_.get())),
-              shard_before_(std::exchange(port_type::current_shard(), s.index_))
+              shard_before_(std::exchange(port_type::current_shard(), s.index_)),
+              unwoken_before_(std::exchange(port_type::unwoken_shards(), 0))
         {
         }
         turn_scope(turn_scope const&) = delete;
         ~turn_scope()
         {
+            shard_.port_->wake_shards();
             shard_.take_mail(mail_a_turn_bytes);
             port_type::current_port() = port_before_;
             port_type::current_shard() = shard_before_;
+            port_type::unwoken_shards() = unwoken_before_;
         }
 
     private:
         shard& shard_;
         port_type const* port_before_;
         std::uint32_t shard_before_;
+        std::uint64_t unwoken_before_;
     };
 
     /// A session's stream is ready to be read or written. One type for both: each has Asio's operations compiled anew.

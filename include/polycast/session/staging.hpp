@@ -150,7 +150,7 @@ private:
                     tell_gap(s, d.from, d.to, d.why);
             }
     }
-    frame_node* put(session_type& s, frame_ref frame, std::uint32_t events, bool joins)
+    frame_node* put(session_type& s, frame_ref frame, std::uint8_t events, bool joins)
     {
         frame_node* const node = s.box_.push(nodes_, outbox::staged, packing_.fitted(s, std::move(frame)), events);
         node->joins = joins;
