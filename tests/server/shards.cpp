@@ -136,7 +136,7 @@ struct stalling {
 
 BOOST_AUTO_TEST_CASE(a_handler_that_takes_long_keeps_nobody_elses_emission_from_the_other_shard)
 {
-    stage<pc::server<stalling, pc::serializer::raw, tcp>> on({.shards = 2});
+    stage<pc::server<stalling, pc::serializer::raw, tcp>> on({.shards = 2, .tick = std::chrono::hours(1)});
     struct release {
         ~release()
         {

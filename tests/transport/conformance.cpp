@@ -2,6 +2,9 @@
 
 #include <tuple>
 
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 // The simulation is held to what the kernel does: every body runs over both.
 using transports = std::tuple<polycast::transport::simulated, polycast::transport::tcp>;
 
@@ -26,5 +29,16 @@ CONFORMS(connecting_where_nobody_listens_is_refused)
 CONFORMS(a_cancelled_connect_completes_with_an_error)
 CONFORMS(closing_an_acceptor_completes_its_accept_with_an_error)
 CONFORMS(connections_spread_over_the_acceptors_of_a_shared_port)
+
+BOOST_AUTO_TEST_CASE(neither_end_of_tcp_waits_for_more_to_send)
+{
+    conformance::pair<polycast::transport::tcp> two;
+    for (auto const* const end : {&*two.client, &*two.server}) {
+        int on = 0;
+        ::socklen_t size = sizeof on;
+        BOOST_TEST(::getsockopt(end->native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, &size) == 0);
+        BOOST_TEST(on != 0);
+    }
+}
 
 BOOST_AUTO_TEST_SUITE_END()

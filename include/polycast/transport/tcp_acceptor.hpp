@@ -71,8 +71,9 @@ public:
         listener_.open(::socket(local.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
         int const descriptor = listener_.native_handle();
         int const yes = 1;
-        bool const listens =
+        bool const listens =  // what it accepts has TCP_NODELAY too
             descriptor >= 0 && ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+            ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) == 0 &&
             (!options.share_port || ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) == 0) &&
             ::bind(descriptor, local.data(), static_cast<::socklen_t>(local.size())) == 0 &&
             ::listen(descriptor, options.backlog) == 0;

@@ -80,6 +80,8 @@ private:
             if (ec && !a->cancelled && a->tried < a->addresses.size())
                 return next(std::move(a), std::move(h));
             if (!ec)
+                a->connecting.set_option(protocol::no_delay(true), ec);
+            if (!ec)
                 a->connecting.non_blocking(true, ec);
             int const descriptor = ec ? -1 : a->connecting.release(ec);
             h(portable(ec), ec ? stream(a->on) : stream(a->on, descriptor));

@@ -75,12 +75,8 @@ class tcp::stream {
 public:
     explicit stream(loop& on) noexcept : waits_(on) {}  ///< closed
     stream(loop& on, transit&& from) : stream(on, from.take()) {}
-    /// Takes over a connected socket that does not block.
-    stream(loop& on, int descriptor) noexcept : waits_(on), descriptor_(descriptor)
-    {
-        int const yes = 1;
-        ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    }
+    /// Takes over a connected socket that neither blocks nor waits for more to send (`TCP_NODELAY`).
+    stream(loop& on, int descriptor) noexcept : waits_(on), descriptor_(descriptor) {}
     stream(stream&& other) noexcept
         : waits_(std::move(other.waits_)), descriptor_(std::exchange(other.descriptor_, -1)), held_back_(other.held_back_)
     {
