@@ -3202,6 +3202,41 @@ private:
 
 }  // namespace polycast::inline v0::detail
 
+// ---- polycast/detail/decimal.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// Writes `value` to `at`, which has room for 32 characters, as `std::to_chars` does: the shortest text that reads back as
+/// `value`. Returns the end. What costs, shares and durations mostly are, few digits on either side of the point, is found
+/// by trying, at a tenth of the instructions.
+inline char* write_real(char* at, double value) noexcept
+{
+    double const size = value < 0 ? -value : value;
+    if (!(size >= 0.001 && size < 100'000))  // beyond, exponents may be shorter
+        return std::to_chars(at, at + 32, value).ptr;
+    std::uint64_t scale = 1;
+    for (int digits = 0; digits <= 6; ++digits, scale *= 10) {
+        // Both are exact, so the quotient is the number that the text of `all` stands for. No other text of up to 15 digits
+        // is the same number, and none shorter was.
+        auto const all = static_cast<std::uint64_t>(size * static_cast<double>(scale) + 0.5);
+        if (static_cast<double>(all) / static_cast<double>(scale) != size)
+            continue;
+        if (value < 0)
+            *at++ = '-';
+        at = std::to_chars(at, at + 8, all / scale).ptr;
+        if (digits == 0)
+            return at;
+        *at++ = '.';
+        auto behind = all % scale;
+        for (char* to = at + digits; to != at; behind /= 10)
+            *--to = static_cast<char>('0' + behind % 10);
+        return at + digits;
+    }
+    return std::to_chars(at, at + 32, value).ptr;
+}
+
+}  // namespace polycast::inline v0::detail
+
 // ---- polycast/event/coalesce.hpp ----
 
 namespace polycast::inline v0 {
@@ -3393,7 +3428,10 @@ struct json_writer {
     {
         // The longest: 24 characters of a double, "-1.7976931348623157e+308"; a long double is written as a double.
         char* const at = out.prepare(32);
-        out.commit(static_cast<std::size_t>(std::to_chars(at, at + 32, value).ptr - at));
+        if constexpr (std::same_as<Number, double>)
+            out.commit(static_cast<std::size_t>(write_real(at, value) - at));
+        else
+            out.commit(static_cast<std::size_t>(std::to_chars(at, at + 32, value).ptr - at));
     }
 
     /// Each field as `,"key":value`; a `std::optional` without value is left out.
@@ -7282,7 +7320,8 @@ struct message_limits {
 ///
 /// Payloads are valid, and may be written to, until the call returns. A frame that arrived whole is handed on where it
 /// lies. Otherwise the payload is gathered in memory that grows with what has arrived, never with what a header claims,
-/// and is freed when the message is whole: an idle assembler holds nothing.
+/// and is freed when the message is whole: an idle assembler holds nothing. A sink that has `spare()` and
+/// `spent(byte_buffer&&)` lends that memory to large payloads, and gets it back.
 ///
 /// The sink must not destroy the assembler, nor call `consume`, from inside a call. Not thread safe.
 template <role Role>
@@ -7313,6 +7352,31 @@ public:
         return {};
     }
 
+    /// Where to read what comes next, if that is much of one payload: what is read there need not be copied, and is told to
+    /// `arrived`, before anything else. Empty: read it anywhere, for `consume`. Throws `std::bad_alloc`.
+    [[nodiscard]] std::span<char> room()
+    {
+        if (!partial_ || !partial_->in_frame || partial_->remaining_bytes < large_bytes)
+            return {};
+        auto& payload = partial_->payload;  // a control frame is never large
+        auto const left = static_cast<std::size_t>(partial_->remaining_bytes);
+        auto const more = payload.size() < large_bytes ? large_bytes : payload.size() > max_room ? max_room : payload.size();
+        auto const count = more < left ? more : left;
+        return {payload.prepare(count, left), count};
+    }
+    /// `count` bytes have been read to where `room` said. Otherwise as `consume`.
+    template <class Sink>
+    [[nodiscard]] std::error_code arrived(std::size_t count, Sink& sink)
+    {
+        rest_bytes_ = 0;
+        partial_->payload.commit(count);
+        if (auto const broken = gathered(count, sink)) {
+            end();
+            return *broken;
+        }
+        return {};
+    }
+
     /// After a sink that said stop: how many of the bytes were not looked at.
     [[nodiscard]] std::size_t rest_bytes() const noexcept { return rest_bytes_; }
     [[nodiscard]] bool compressed() const noexcept { return compressed_; }
@@ -7326,6 +7390,9 @@ public:
     }
 
 private:
+    static constexpr std::size_t large_bytes = 64 * 1024;
+    static constexpr std::size_t max_room = 256 * 1024;  ///< what is read is in a cache when it is unmasked
+
     /// What is remembered between two calls: an incomplete header, an incomplete frame, an incomplete message, or a
     /// message and one of the others.
     struct partial {
@@ -7485,9 +7552,9 @@ private:
     {
         partial& now = *partial_;
         std::span<char> const piece = take(bytes, now.remaining_bytes);
-        now.remaining_bytes -= piece.size();
         if (is_control(now.frame.op)) {
             hold(piece);
+            now.remaining_bytes -= piece.size();
             if (now.remaining_bytes != 0)
                 return {};
             // Moved out first: a sink that throws leaves no half state.
@@ -7498,11 +7565,23 @@ private:
             release_if_idle();
             return control(frame.op, frame.key, {held.data(), size}, sink);
         }
-        bool const ascii = open(piece, now.frame.key);
-        now.frame.key = advance(now.frame.key, piece.size());
-        if (now.check_text && !(ascii && now.text.complete()) && !now.text.feed({piece.data(), piece.size()}))
-            return wire_error::invalid_utf8;
+        if constexpr (requires { now.payload = sink.spare(); })
+            if (now.payload.capacity() == 0 && now.remaining_bytes >= large_bytes)
+                now.payload = sink.spare();
         now.payload.append(piece.data(), piece.size());
+        return gathered(piece.size(), sink);
+    }
+    /// The last `count` bytes of the payload are new.
+    template <class Sink>
+    std::optional<wire_error> gathered(std::size_t count, Sink& sink)
+    {
+        partial& now = *partial_;
+        std::span<char> const piece(now.payload.data() + now.payload.size() - count, count);
+        bool const ascii = open(piece, now.frame.key);
+        now.frame.key = advance(now.frame.key, count);
+        if (now.check_text && !(ascii && now.text.complete()) && !now.text.feed({piece.data(), count}))
+            return wire_error::invalid_utf8;
+        now.remaining_bytes -= count;
         if (now.remaining_bytes != 0)
             return {};
         now.in_frame = false;
@@ -7513,6 +7592,8 @@ private:
         std::unique_ptr<partial> const done = std::move(partial_);
         if (!sink.message(done->op, std::span<char>(done->payload.data(), done->payload.size()), done->rsv1))
             end();
+        if constexpr (requires { sink.spent(std::move(done->payload)); })
+            sink.spent(std::move(done->payload));
         return {};
     }
 
@@ -7547,16 +7628,19 @@ static_assert(sizeof(assembler<role::server>) <= 24);
 
 namespace polycast::inline v0::detail {
 
-/// A place in a queue: a reference to a frame, and what its queue is told of it.
-struct frame_node {
+/// A place in a queue: a reference to a frame, and what its queue is told of it. Half a cache line: a broadcast has one for
+/// each receiver.
+struct alignas(32) frame_node {
     frame_node* next = nullptr;
-    frame_node* previous = nullptr;
+    frame_node* previous = nullptr;  ///< of the first: the last
     frame_ref frame{};
-    std::uint32_t events = 0;    ///< of the application, that it stands for: 1, or 0
     std::uint32_t entry = 0;     ///< how a durable log names it
+    std::uint8_t events = 0;     ///< of the application, that it stands for: 1, or 0
     bool critical = false;       ///< never dropped
     bool joins = false;          ///< may share a frame with its neighbours
 };
+
+static_assert(sizeof(frame_node) == 32);
 
 /// A shard's supply of nodes: they come in blocks, go back when a frame has been written, and are never given up, so
 /// that queueing in the steady state allocates nothing.
@@ -7587,42 +7671,46 @@ private:
     std::forward_list<std::array<frame_node, block_size>> blocks_;
 };
 
-/// First in, first out. Owns no memory: nodes belong to a pool.
+/// First in, first out. Owns no memory: nodes belong to a pool. One word, since every session has one for each lane.
 class frame_queue {
 public:
     [[nodiscard]] bool empty() const noexcept { return head_ == nullptr; }
     [[nodiscard]] frame_node* front() const noexcept { return head_; }
-    [[nodiscard]] frame_node* back() const noexcept { return head_ == nullptr ? nullptr : tail_; }
+    [[nodiscard]] frame_node* back() const noexcept { return head_ == nullptr ? nullptr : head_->previous; }
     void push_back(frame_node* node) noexcept
     {
         node->next = nullptr;
-        node->previous = head_ == nullptr ? nullptr : tail_;
-        (head_ == nullptr ? head_ : tail_->next) = node;
-        tail_ = node;
+        if (head_ == nullptr) {
+            head_ = node->previous = node;
+            return;
+        }
+        node->previous = std::exchange(head_->previous, node);
+        node->previous->next = node;
     }
     void push_front(frame_node* node) noexcept
     {
-        (head_ == nullptr ? tail_ : head_->previous) = node;
-        node->previous = nullptr;
-        node->next = std::exchange(head_, node);
+        node->next = head_;
+        node->previous = head_ == nullptr ? node : std::exchange(head_->previous, node);
+        head_ = node;
     }
     [[nodiscard]] frame_node* pop_front() noexcept
     {
         frame_node* const node = std::exchange(head_, head_->next);
         if (head_ != nullptr)
-            head_->previous = nullptr;
+            head_->previous = node->previous;
         return node;
     }
     /// Takes out `node`, wherever it stands.
     void remove(frame_node* node) noexcept
     {
-        (node == head_ ? head_ : node->previous->next) = node->next;
-        (node->next == nullptr ? tail_ : node->next->previous) = node->previous;
+        if (node == head_)
+            return static_cast<void>(pop_front());
+        node->previous->next = node->next;
+        (node->next != nullptr ? node->next : head_)->previous = node->previous;
     }
 
 private:
     frame_node* head_ = nullptr;
-    frame_node* tail_ = nullptr;
 };
 
 }  // namespace polycast::inline v0::detail
@@ -7675,7 +7763,7 @@ public:
     }
 
     /// `events`: 1 for an event of the application, 0 for all else.
-    detail::frame_node* push(detail::node_pool& pool, std::size_t queue, frame_ref frame, std::uint32_t events = 0)
+    detail::frame_node* push(detail::node_pool& pool, std::size_t queue, frame_ref frame, std::uint8_t events = 0)
     {
         auto const bytes = frame->wire_bytes();
         detail::frame_node* const node = pool.take(std::move(frame));
@@ -7833,7 +7921,7 @@ private:
     std::uint32_t events_ = 0;
     std::uint8_t turn_ = 0;
 };
-static_assert(sizeof(outbox) <= 136, "an idle session pays for its outbox");
+static_assert(sizeof(outbox) <= 96, "an idle session pays for its outbox");
 
 }  // namespace polycast::inline v0
 
@@ -7850,12 +7938,12 @@ class group_registry {
 public:
     struct group {
         group_registry* registry;
-        std::string_view name;  ///< the key's text
         std::vector<Session*> members{};
     };
+    using named_group = typename detail::string_map<group>::value_type;
     /// That a session is member number `index` of `in`.
     struct membership {
-        group* in;
+        named_group* in;
         std::size_t index;
     };
 
@@ -7866,15 +7954,13 @@ public:
     bool join(Session& s, std::string_view name)
     {
         auto at = groups_.find(name);
-        if (at == groups_.end()) {
-            at = groups_.emplace(std::string(name), group{this, {}, {}}).first;
-            at->second.name = at->first;
-        } else if (find_membership(s, at->second) != nullptr) {
+        if (at == groups_.end())
+            at = groups_.emplace(std::string(name), group{this}).first;
+        else if (find_membership(s, at->second) != nullptr)
             return false;
-        }
-        group& g = at->second;
-        s.groups.push_back({&g, g.members.size()});
-        g.members.push_back(&s);
+        auto& members = at->second.members;
+        s.groups.push_back({&*at, members.size()});
+        members.push_back(&s);
         return true;
     }
     /// False if it was no member.
@@ -7893,7 +7979,7 @@ public:
     static void leave_all(Session& s)
     {
         for (membership const& m : s.groups)
-            m.in->registry->remove(m);
+            m.in->second.registry->remove(m);
         s.groups.clear();
     }
 
@@ -7907,7 +7993,7 @@ public:
         group* const g = find(name);
         if (g != nullptr)
             for (membership const& m : s.groups)
-                if (m.in == g)
+                if (&m.in->second == g)
                     return true;
         return false;
     }
@@ -7917,20 +8003,20 @@ private:
     static membership* find_membership(Session& s, group const& g) noexcept
     {
         for (membership& m : s.groups)
-            if (m.in == &g)
+            if (&m.in->second == &g)
                 return &m;
         return nullptr;
     }
     void remove(membership const& m)
     {
-        group& g = *m.in;
+        group& g = m.in->second;
         if (Session* const last = g.members.back(); m.index + 1 != g.members.size()) {
             g.members[m.index] = last;
             find_membership(*last, g)->index = m.index;
         }
         g.members.pop_back();
         if (g.members.empty())
-            groups_.erase(groups_.find(g.name));
+            groups_.erase(groups_.find(m.in->first));
     }
 
     detail::string_map<group> groups_;
@@ -8239,6 +8325,11 @@ enum class backpressure : std::uint8_t {
 };
 
 namespace detail {
+
+/// What a session counts of a `tally`; what is pending is where it waits.
+struct event_counts {
+    std::uint64_t published = 0, delivered = 0, coalesced = 0, dropped = 0;
+};
 
 /// How an event waits in its receivers' queues.
 struct urgency {
@@ -8583,7 +8674,7 @@ struct session_record {
     std::uint64_t bytes_in = 0;   ///< on the wire
     std::uint64_t bytes_out = 0;  ///< accepted for the wire
     std::uint32_t errors = 0;
-    std::chrono::microseconds round_trip{0};  ///< moving average of heartbeat answers (weight 0.1); 0: none yet
+    std::chrono::duration<std::uint32_t, std::micro> round_trip{0};  ///< moving average of heartbeat answers (weight 0.1); 0: none yet
 };
 
 namespace detail {
@@ -8600,6 +8691,8 @@ template <class Shard>
 class pressure;
 template <class Shard>
 class merging;
+template <class Shard>
+class input;
 template <class Shard>
 class staging;
 template <class Shard>
@@ -8627,6 +8720,10 @@ struct no_ledger {
 };
 template <class Delivery>
 using ledger_of = std::conditional_t<Delivery::resumes, std::unique_ptr<ledger>, no_ledger>;
+
+/// Only a session that is kept outlives a connection.
+template <class Delivery>
+using parting_of = std::conditional_t<Delivery::resumes, std::unique_ptr<close_info>, no_ledger>;
 
 enum class phase : std::uint8_t {
     handshake,  ///< the request is being read
@@ -8741,8 +8838,7 @@ public:
     /// What became of the events published to this session.
     [[nodiscard]] polycast::tally tally() const noexcept
     {
-        polycast::tally t = counts_;
-        t.pending = box_.events();
+        polycast::tally t{counts_.published, counts_.delivered, counts_.coalesced, counts_.dropped, box_.events()};
         if constexpr (C::delivery::resumes)
             if (ledger_)
                 t.pending += ledger_->unresolved();
@@ -8774,6 +8870,8 @@ private:
     friend class detail::pressure;
     template <class>
     friend class detail::merging;
+    template <class>
+    friend class detail::input;
     template <class>
     friend class detail::staging;
     template <class>
@@ -8839,38 +8937,38 @@ private:
     detail::phase phase_ = detail::phase::handshake;
     std::uint8_t profile_ = 0;
     lane_mask due_ = 0;            ///< lanes that may be written now
-    bool reading_ = false;         ///< a wait for bytes is pending
-    bool blocked_ = false;         ///< a wait for room is pending
+    bool reading_ : 1 = false;     ///< a wait for bytes is pending
+    bool blocked_ : 1 = false;     ///< a wait for room is pending
+    bool plain_ : 1 = true;        ///< no subprotocol was agreed
+    bool ping_pending_ : 1 = false;
+    bool held_ : 1 = false;        ///< the lanes wait for the connection that will resume the session
+    bool restored_ : 1 = false;    ///< by a durable log
+    bool unknown_ : 1 = false;     ///< what its `$open` wants to resume is not here
     bool dirty_ = false;           ///< will be flushed at the end of the turn
-    bool plain_ = true;            ///< no subprotocol was agreed
     bool close_sent_ = false;      ///< or owed
     bool close_owed_ = false;      ///< follows when the lanes are empty
-    bool ping_pending_ = false;
     bool counted_ = false;         ///< in the directory
     bool admitted_ = false;        ///< `opened` was called: `closed` is owed
-    bool held_ = false;            ///< the lanes wait for the connection that will resume the session
     bool ended_ = false;           ///< it takes no more events; `closed` has been or will be called
-    bool restored_ = false;        ///< by a durable log
-    bool unknown_ = false;         ///< what its `$open` wants to resume is not here
     std::uint8_t connection_ = 0;  ///< changes with it: completions of the one before are not for this one
     std::uint8_t misses_ = 0;
     close_code close_code_ = close_code::normal;
+    // What each emission touches lies together.
     stream stream_;
     outbox box_{};
-    assembler<role::server> assembler_{};
-    [[no_unique_address]] detail::context_of<typename C::compression> context_{};  ///< of `deflate<dedicated>`
-    std::unique_ptr<close_info> parting_{};  ///< how the connection of a kept session is ending
-    std::unique_ptr<std::string> head_{};  ///< of the request, while incomplete; then the reason of our close
-    std::string user_{};
     [[no_unique_address]] detail::ledger_of<typename C::delivery> ledger_{};
     [[no_unique_address]] detail::mergeable_of<C> mergeable_{};
-    detail::room_waiter* waiting_ = nullptr;
+    detail::event_counts counts_{};
     session_record record_{};
-    polycast::tally counts_{};
-    time_point opened_at_{};
     time_point active_at_{};
-    time_point ping_at_{};                          ///< of the pending ping, or of the next
-    time_point deadline_{};                         ///< of the present phase, where it has one
+    assembler<role::server> assembler_{};
+    [[no_unique_address]] detail::context_of<typename C::compression> context_{};  ///< of `deflate<dedicated>`
+    [[no_unique_address]] detail::parting_of<typename C::delivery> parting_{};  ///< how the connection of a kept session is ending
+    std::unique_ptr<std::string> head_{};  ///< of the request, while incomplete; then the reason of our close
+    std::string user_{};
+    detail::room_waiter* waiting_ = nullptr;
+    time_point opened_at_{};
+    time_point due_at_{};  ///< open: the pending ping was sent, or the next is due; else the deadline of the phase
     detail::window_serials windows_{};
 };
 
@@ -11074,8 +11172,9 @@ public:
         std::uint32_t const event = writing ? EPOLLOUT : EPOLLIN;
         if ((listed_ & event) == 0)
             list(listed_ | event);
-        handler& place = writing ? write_ : read_;
-        if (!place) {
+        if (writing && !write_)
+            write_ = std::make_unique<handler>();
+        if (handler& place = writing ? *write_ : read_; !place) {
             place = std::move(h);
             return;
         }
@@ -11089,8 +11188,8 @@ public:
     [[nodiscard]] std::vector<handler> take_all()
     {
         std::vector<handler> all;
-        for (handler* const h : {&write_, &read_})
-            if (*h)
+        for (handler* const h : {write_.get(), &read_})
+            if (h != nullptr && *h)
                 all.push_back(std::move(*h));
         if (auto const others = std::move(more_))
             for (extra& e : *others)
@@ -11120,7 +11219,9 @@ private:
     [[nodiscard]] bool call(bool writing)
     {
         readiness const& in = in_;  // a handler may be the end of this
-        handler first = std::move(writing ? write_ : read_);
+        handler first;
+        if (!writing || write_)
+            first = std::move(writing ? *write_ : read_);
         std::vector<handler> others;
         if (more_)
             std::erase_if(*more_, [&](extra& e) {
@@ -11136,7 +11237,7 @@ private:
     }
     [[nodiscard]] bool waits(bool writing) const noexcept
     {
-        if (writing ? bool(write_) : bool(read_))
+        if (writing ? write_ && *write_ : bool(read_))
             return true;
         return more_ && std::any_of(more_->begin(), more_->end(), [writing](extra const& e) { return e.writing == writing; });
     }
@@ -11162,7 +11263,7 @@ private:
     int const descriptor_;
     std::uint32_t listed_ = 0;
     handler read_;
-    handler write_;
+    std::unique_ptr<handler> write_;  ///< few ever wait for that; whoever did may again
     std::unique_ptr<std::vector<extra>> more_;
 };
 
@@ -11484,12 +11585,8 @@ class tcp::stream {
 public:
     explicit stream(loop& on) noexcept : waits_(on) {}  ///< closed
     stream(loop& on, transit&& from) : stream(on, from.take()) {}
-    /// Takes over a connected socket that does not block.
-    stream(loop& on, int descriptor) noexcept : waits_(on), descriptor_(descriptor)
-    {
-        int const yes = 1;
-        ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    }
+    /// Takes over a connected socket that neither blocks nor waits for more to send (`TCP_NODELAY`).
+    stream(loop& on, int descriptor) noexcept : waits_(on), descriptor_(descriptor) {}
     stream(stream&& other) noexcept
         : waits_(std::move(other.waits_)), descriptor_(std::exchange(other.descriptor_, -1)), held_back_(other.held_back_)
     {
@@ -11670,8 +11767,9 @@ public:
         listener_.open(::socket(local.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
         int const descriptor = listener_.native_handle();
         int const yes = 1;
-        bool const listens =
+        bool const listens =  // what it accepts has TCP_NODELAY too
             descriptor >= 0 && ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+            ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) == 0 &&
             (!options.share_port || ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) == 0) &&
             ::bind(descriptor, local.data(), static_cast<::socklen_t>(local.size())) == 0 &&
             ::listen(descriptor, options.backlog) == 0;
@@ -11775,6 +11873,8 @@ private:
                 ec = asio::error::operation_aborted;
             if (ec && !a->cancelled && a->tried < a->addresses.size())
                 return next(std::move(a), std::move(h));
+            if (!ec)
+                a->connecting.set_option(protocol::no_delay(true), ec);
             if (!ec)
                 a->connecting.non_blocking(true, ec);
             int const descriptor = ec ? -1 : a->connecting.release(ec);
@@ -15068,14 +15168,15 @@ public:
 
 private:
     struct nothing {};
-    using user_list = std::conditional_t<Resumes, std::list<std::string_view>, std::array<nothing, 0>>;
+    using user_list = std::conditional_t<Resumes, std::list<std::string_view>, nothing>;
+    using place_in_list = std::conditional_t<Resumes, std::list<std::string_view>::iterator, nothing>;
 
     struct entry {
         std::uint32_t connections = 0;
         std::uint64_t shards = 0;
-        std::vector<std::uint32_t> on_shard{};
+        std::unique_ptr<std::uint32_t[]> on_shard{};  ///< as many as there are shards
         [[no_unique_address]] offline_events offline{};
-        typename user_list::iterator waits{};  ///< where `offline` is not empty
+        [[no_unique_address]] place_in_list waits{};  ///< where `offline` is not empty
     };
     struct named {
         std::string user;
@@ -15086,7 +15187,7 @@ private:
     {
         auto const [at, created] = users_.try_emplace(std::string(user));
         if (created)
-            at->second.on_shard.resize(shards_);
+            at->second.on_shard = std::make_unique<std::uint32_t[]>(shards_);
         return at;
     }
     entry& of(std::string_view user) { return place(user)->second; }
@@ -15233,8 +15334,8 @@ public:
         std::lock_guard const lock(mutex_);
         return wakes_ == nullptr || (waiting_.size() < max_emissions_ && bytes_ + bytes <= max_bytes_);
     }
-    /// From any thread. `wake` is false on the shard's own thread, which looks at the end of its turn by itself. `surely`:
-    /// there was room a moment ago; who came in between does not matter.
+    /// From any thread. Without `wake`, the caller sees to it that the shard looks. `surely`: there was room a moment ago;
+    /// who came in between does not matter.
     [[nodiscard]] outcome push(posted<C>&& emission, bool wake, bool surely = false)
     {
         std::lock_guard const lock(mutex_);
@@ -15245,9 +15346,17 @@ public:
             return outcome::over_budget;
         bytes_ += bytes;
         waiting_.push_back(std::move(emission));
-        if (!any_.exchange(true, std::memory_order_acq_rel) && wake)
+        any_.store(true, std::memory_order_release);
+        if (wake && !std::exchange(woken_, true))
             wakes_->notify();
         return outcome::queued;
+    }
+    /// Wakes the shard if something waits that it was not woken for.
+    void wake()
+    {
+        std::lock_guard const lock(mutex_);
+        if (wakes_ != nullptr && !waiting_.empty() && !std::exchange(woken_, true))
+            wakes_->notify();
     }
     /// Wakes the shard, for something else than mail.
     void knock()
@@ -15263,6 +15372,7 @@ public:
     {
         std::lock_guard const lock(mutex_);
         waiting_.swap(into);
+        woken_ = false;
         bytes_ = 0;
         any_.store(false, std::memory_order_relaxed);
     }
@@ -15274,6 +15384,7 @@ private:
     std::size_t max_bytes_ = 0;
     std::size_t bytes_ = 0;
     std::vector<posted<C>> waiting_;
+    bool woken_ = false;  ///< for what waits
     std::atomic<bool> any_{false};
 };
 
@@ -15300,6 +15411,19 @@ public:
     {
         thread_local std::uint32_t s = 0;
         return s;
+    }
+
+    /// The shards that the turn which this thread is running has posted to: they are woken at its end, once for all of it,
+    /// and write it in as few pieces as the shard itself does.
+    [[nodiscard]] static std::uint64_t& unwoken_shards() noexcept
+    {
+        thread_local std::uint64_t mask = 0;
+        return mask;
+    }
+    void wake_shards()
+    {
+        for (auto mask = std::exchange(unwoken_shards(), 0); mask != 0; mask &= mask - 1)
+            mailboxes[static_cast<std::size_t>(std::countr_zero(mask))].wake();
     }
 
     /// Whether each shard of `mask` has room for it.
@@ -15375,8 +15499,10 @@ public:
 private:
     [[nodiscard]] outcome post_one(std::uint32_t shard, posted<C>&& emission, bool surely)
     {
-        bool const own = current_port() == this && current_shard() == shard;
-        auto const o = mailboxes[shard].push(std::move(emission), !own, surely);
+        bool const in_turn = current_port() == this;
+        auto const o = mailboxes[shard].push(std::move(emission), !in_turn, surely);
+        if (in_turn && current_shard() != shard)
+            unwoken_shards() |= std::uint64_t{1} << shard;
         if (o == outcome::queued)
             shared_observer.count_shared(metric::emissions_posted, 1);
         return o;
@@ -17686,7 +17812,7 @@ struct server_options {
     polycast::backpressure backpressure = polycast::backpressure::drop_newest_normal;  ///< beyond either
     std::size_t max_mailbox_emissions = 64 * 1024; ///< per shard, emitted by other threads and not yet fanned out
     std::size_t max_mailbox_bytes = 64 * 1024 * 1024;  ///< likewise; beyond either `outcome::over_budget`
-    std::size_t read_buffer_bytes = 512 * 1024;    ///< per shard, not per connection
+    std::size_t read_buffer_bytes = 64 * 1024;     ///< per shard, not per connection
 
     compression::options compression{};  ///< the numbers of the compression policy
     delivery::options delivery{};        ///< the numbers of the delivery policy
@@ -18030,11 +18156,12 @@ private:
     /// how its connection ends.
     void ended(session_type& s, close_info info)
     {
-        if (s.is_kept() && s.admitted_) {
-            if (!s.parting_)
-                s.parting_ = std::make_unique<close_info>(std::move(info));
-            return;
-        }
+        if constexpr (C::delivery::resumes)
+            if (s.is_kept() && s.admitted_) {
+                if (!s.parting_)
+                    s.parting_ = std::make_unique<close_info>(std::move(info));
+                return;
+            }
         if (std::exchange(s.counted_, false))
             shard_.shared().users.release(s.user_);
         else if (!s.admitted_)
@@ -18042,13 +18169,16 @@ private:
         if (std::exchange(s.ended_, true))
             return;
         shard_.shared().alive[shard_.index()].set(s.handle_.slot, 0);
-        if constexpr (C::delivery::resumes)
+        if constexpr (C::delivery::resumes) {
             if (s.ledger_) {
                 shard_.shared().users.forget(s.ledger_->name);
                 if (!shard_.draining())  // a durable log keeps what a server that stops has
                     shard_.journal().ended(*s.ledger_);
             }
-        ended_.push_back({s.handle_, s.parting_ ? std::move(*s.parting_) : std::move(info)});
+            if (s.parting_)
+                info = std::move(*s.parting_);
+        }
+        ended_.push_back({s.handle_, std::move(info)});
         shard_.want_turn();
     }
     void farewell(session_type& s, [[maybe_unused]] close_info const& info)
@@ -18186,6 +18316,115 @@ private:
 
 }  // namespace polycast::inline v0::detail
 
+// ---- polycast/session/keepalive.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// Deadlines and heartbeats of one session, looked at once a tick.
+template <class Shard>
+struct keepalive {
+    using session_type = typename Shard::session_type;
+
+    /// `sweep`: it is also time to look for stale sessions.
+    static void look(Shard& shard, session_type& s, bool sweep)
+    {
+        switch (s.phase_) {
+        case phase::open:
+            if (sweep && shard.now() - s.active_at_ >= shard.options().stale_after)
+                give_up(shard, s, "no activity");
+            else
+                beat(shard, s);
+            break;
+        case phase::greeting:
+            // It never says `$open`: then it is a plain client that happened to name a subprotocol.
+            if (shard.now() >= s.due_at_)
+                opening<Shard>::begin(shard, s);
+            break;
+        case phase::handshake:
+            if (shard.now() >= s.due_at_)
+                opening<Shard>::too_slow(shard, s);
+            break;
+        case phase::closing:
+        case phase::draining:
+        case phase::lingering:
+            if (shard.now() >= s.due_at_)
+                shard.ends().kill(s);
+            break;
+        case phase::away:
+        case phase::moving:
+        case phase::dead: break;
+        }
+        if constexpr (Shard::composition_type::delivery::resumes)
+            if (s.ledger_ && s.phase_ != phase::dead)
+                shard.keeps().look(s);
+    }
+
+    /// The session is open from here on.
+    static void begin(Shard& shard, session_type& s)
+    {
+        s.phase_ = phase::open;
+        s.due_at_ = shard.now() + shard.options().heartbeat.interval;
+    }
+
+    /// RFC 6455 §5.5.3: a pong answers the newest ping. One that answers none is ignored.
+    static void pong(Shard& shard, session_type& s, std::span<char const> payload)
+    {
+        auto const wanted = ping_payload(s);
+        if (!s.ping_pending_ || std::string_view(payload.data(), payload.size()) != std::string_view(wanted.data(), wanted.size()))
+            return;
+        std::chrono::microseconds const took =
+            std::chrono::duration_cast<std::chrono::microseconds>(shard.loop().now() - s.due_at_);
+        std::chrono::microseconds const mean = s.record_.round_trip;
+        s.record_.round_trip = mean.count() == 0 ? took : mean + (took - mean) / 10;
+        s.ping_pending_ = false;
+        s.misses_ = 0;
+        s.due_at_ = shard.now() + shard.options().heartbeat.interval;
+    }
+
+private:
+    static void beat(Shard& shard, session_type& s)
+    {
+        auto const& options = shard.options().heartbeat;
+        if (options.interval.count() == 0)
+            return;
+        if (!s.ping_pending_) {
+            if (shard.now() >= s.due_at_)
+                ping(shard, s);
+        } else if (shard.now() - s.due_at_ >= options.timeout) {
+            if (++s.misses_ > options.misses_allowed)
+                give_up(shard, s, "no answer to pings");
+            else
+                ping(shard, s);
+        }
+    }
+    static void ping(Shard& shard, session_type& s)
+    {
+        s.ping_pending_ = true;
+        s.due_at_ = shard.loop().now();
+        auto const payload = ping_payload(s);
+        shard.out().control(s, ping_frame({payload.data(), payload.size()}).view());
+        shard.observe().count(metric::pings, 1);
+    }
+    /// What tells this ping from others: when it was sent.
+    static std::array<char, 8> ping_payload(session_type const& s)
+    {
+        std::array<char, 8> text{};
+        auto left = static_cast<std::uint64_t>(s.due_at_.time_since_epoch().count());
+        for (char& c : text) {
+            c = "0123456789abcdef"[left & 15];
+            left >>= 4;
+        }
+        return text;
+    }
+    static void give_up(Shard& shard, session_type& s, std::string_view why)
+    {
+        shard.observe().count(metric::stale, 1);
+        shard.ends().close(s, close_code::stale, why);
+    }
+};
+
+}  // namespace polycast::inline v0::detail
+
 // ---- polycast/handshake/upgrade.hpp ----
 
 namespace polycast::inline v0 {
@@ -18304,109 +18543,6 @@ inline constexpr std::string_view bearer_prefix = "bearer.";
 
 }  // namespace polycast::inline v0
 
-// ---- polycast/session/keepalive.hpp ----
-
-namespace polycast::inline v0::detail {
-
-/// Deadlines and heartbeats of one session, looked at once a tick.
-template <class Shard>
-struct keepalive {
-    using session_type = typename Shard::session_type;
-
-    /// `sweep`: it is also time to look for stale sessions.
-    static void look(Shard& shard, session_type& s, bool sweep)
-    {
-        switch (s.phase_) {
-        case phase::open:
-            if (sweep && shard.now() - s.active_at_ >= shard.options().stale_after)
-                give_up(shard, s, "no activity");
-            else
-                beat(shard, s);
-            break;
-        case phase::greeting:
-            // It never says `$open`: then it is a plain client that happened to name a subprotocol.
-            if (shard.now() >= s.deadline_)
-                opening<Shard>::begin(shard, s);
-            break;
-        case phase::handshake:
-            if (shard.now() >= s.deadline_)
-                opening<Shard>::too_slow(shard, s);
-            break;
-        case phase::closing:
-        case phase::draining:
-        case phase::lingering:
-            if (shard.now() >= s.deadline_)
-                shard.ends().kill(s);
-            break;
-        case phase::away:
-        case phase::moving:
-        case phase::dead: break;
-        }
-        if constexpr (Shard::composition_type::delivery::resumes)
-            if (s.ledger_ && s.phase_ != phase::dead)
-                shard.keeps().look(s);
-    }
-
-    static void begin(Shard& shard, session_type& s) { s.ping_at_ = shard.now() + shard.options().heartbeat.interval; }
-
-    /// RFC 6455 §5.5.3: a pong answers the newest ping. One that answers none is ignored.
-    static void pong(Shard& shard, session_type& s, std::span<char const> payload)
-    {
-        auto const wanted = ping_payload(s);
-        if (!s.ping_pending_ || std::string_view(payload.data(), payload.size()) != std::string_view(wanted.data(), wanted.size()))
-            return;
-        auto const took = std::chrono::duration_cast<std::chrono::microseconds>(shard.loop().now() - s.ping_at_).count();
-        auto const mean = s.record_.round_trip.count();
-        s.record_.round_trip = std::chrono::microseconds(mean == 0 ? took : mean + (took - mean) / 10);
-        s.ping_pending_ = false;
-        s.misses_ = 0;
-        s.ping_at_ = shard.now() + shard.options().heartbeat.interval;
-    }
-
-private:
-    static void beat(Shard& shard, session_type& s)
-    {
-        auto const& options = shard.options().heartbeat;
-        if (options.interval.count() == 0)
-            return;
-        if (!s.ping_pending_) {
-            if (shard.now() >= s.ping_at_)
-                ping(shard, s);
-        } else if (shard.now() - s.ping_at_ >= options.timeout) {
-            if (++s.misses_ > options.misses_allowed)
-                give_up(shard, s, "no answer to pings");
-            else
-                ping(shard, s);
-        }
-    }
-    static void ping(Shard& shard, session_type& s)
-    {
-        s.ping_pending_ = true;
-        s.ping_at_ = shard.loop().now();
-        auto const payload = ping_payload(s);
-        shard.out().control(s, ping_frame({payload.data(), payload.size()}).view());
-        shard.observe().count(metric::pings, 1);
-    }
-    /// What tells this ping from others: when it was sent.
-    static std::array<char, 8> ping_payload(session_type const& s)
-    {
-        std::array<char, 8> text{};
-        auto left = static_cast<std::uint64_t>(s.ping_at_.time_since_epoch().count());
-        for (char& c : text) {
-            c = "0123456789abcdef"[left & 15];
-            left >>= 4;
-        }
-        return text;
-    }
-    static void give_up(Shard& shard, session_type& s, std::string_view why)
-    {
-        shard.observe().count(metric::stale, 1);
-        shard.ends().close(s, close_code::stale, why);
-    }
-};
-
-}  // namespace polycast::inline v0::detail
-
 // ---- polycast/session/opening.hpp ----
 
 namespace polycast::inline v0::detail {
@@ -18455,7 +18591,7 @@ struct opening {
     /// From here on the session receives events.
     static void begin(Shard& shard, session_type& s)
     {
-        s.phase_ = phase::open;
+        keepalive<Shard>::begin(shard, s);
         s.opened_at_ = shard.now();
         auto const waited = shard.admitted(s);
         if constexpr (C::delivery::resumes)
@@ -18572,7 +18708,6 @@ private:
         }
         s.user_ = std::move(user);
         s.counted_ = true;
-        keepalive<Shard>::begin(shard, s);
         if (s.plain_)
             begin(shard, s);
         else
@@ -18634,7 +18769,7 @@ struct greeting {
                 hello.dictionary.value = control::dictionary_reference{dictionary.id, url};
             }
         if (first)
-            s.phase_ = phase::open;
+            keepalive<Shard>::begin(shard, s);
         // Past the mailbox: nothing may come before it.
         static_cast<void>(shard.out().emit(s, hello, envelope_head{.id_json = e.id}));
         set_profile(next_form);
@@ -18839,6 +18974,10 @@ struct inbound {
     {
         shard.ends().peer_closed(s, code, reason);
     }
+
+    /// Memory for a large payload that comes in pieces.
+    [[nodiscard]] byte_buffer spare() noexcept { return shard.in().spares().take(); }
+    void spent(byte_buffer&& payload) noexcept { shard.in().spares().keep(std::move(payload)); }
 
     // --- for the decoder: the first message opens a session that was waiting for it -----------------------------------
 
@@ -19066,6 +19205,145 @@ private:
 
 }  // namespace polycast::inline v0::detail
 
+// ---- polycast/detail/spare_buffers.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// A few large buffers that were used and will be again: memory that is freed and taken anew costs a page fault for each
+/// of its pages. Bounded in number and size. Not thread safe.
+class spare_buffers {
+public:
+    /// One of them, or a new one.
+    [[nodiscard]] byte_buffer take() noexcept { return count_ == 0 ? byte_buffer() : std::move(kept_[--count_]); }
+    void keep(byte_buffer&& used) noexcept
+    {
+        if (count_ == kept_.size() || used.capacity() == 0 || used.capacity() > max_bytes)
+            return;
+        used.clear();
+        kept_[count_++] = std::move(used);
+    }
+
+private:
+    static constexpr std::size_t max_bytes = 2 * 1024 * 1024;
+
+    std::array<byte_buffer, 4> kept_;
+    std::size_t count_ = 0;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/session/input.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// The way into a shard: bytes are read, and go to the handshake or the assembler. All sessions share one buffer, and none
+/// holds memory while it waits; the rest of a large message is read to where it belongs.
+template <class Shard>
+class input {
+public:
+    using session_type = typename Shard::session_type;
+    using C = typename Shard::composition_type;
+
+    explicit input(Shard& shard) : shard_(shard) { static_cast<void>(buffer_.prepare(shard.options().read_buffer_bytes)); }
+
+    /// `s` has something to be read, or has failed. Throws `std::bad_alloc`.
+    void read(session_type& s, std::error_code ec)
+    {
+        // A peer may shut its end and still wait for what is queued: its end is looked at when that has left.
+        if (s.phase_ == phase::draining)
+            return;
+        std::size_t taken = 0;
+        std::size_t count = 0;
+        std::span<char> into;
+        std::span<char> place = place_in_message(s);
+        do {
+            into = place.empty() ? std::span<char>(buffer_.data(), shard_.options().read_buffer_bytes) : place;
+            count = ec ? 0 : s.stream_.read_some(into, ec);
+            if (ec)
+                break;
+            s.active_at_ = shard_.now();
+            s.record_.bytes_in += count;
+            shard_.observe().count(metric::bytes_in, count);
+            shard_.out().direct().begin(s);
+            place.empty() ? received(s, into.first(count)) : received_in_place(s, count);
+            shard_.out().direct().end(s);
+            if constexpr (C::delivery::resumes)
+                if (s.phase_ == phase::moving) {
+                    auto const rest = s.assembler_.rest_bytes();
+                    return depart(s, {into.data() + count - rest, rest});
+                }
+            taken += count;
+            place = place_in_message(s);
+        } while (!place.empty() && count == into.size() && taken < max_bytes_a_turn);
+        if (ec && !transport::would_block(ec))
+            return shard_.ends().kill(s);
+        go_on(s);
+    }
+    /// Waits for more. A peer that does not take what it asked for is not asked for more.
+    void go_on(session_type& s)
+    {
+        if (!s.has_connection() || s.phase_ == phase::draining || s.phase_ == phase::moving || s.reading_ ||
+            s.box_.queued_bytes() > shard_.options().max_outbox_bytes / 2)
+            return;
+        s.stream_.wait_readable(typename Shard::ready{&shard_, s.handle_, false, s.connection_});
+        s.reading_ = true;
+    }
+    /// Frames.
+    void feed(session_type& s, std::span<char> bytes)
+    {
+        auto const& options = shard_.options();
+        message_limits const limits{options.max_message_bytes,
+                                    options.max_frame_bytes != 0 ? options.max_frame_bytes : options.max_message_bytes,
+                                    options.max_fragments};
+        inbound<Shard> sink{shard_, s};
+        if (std::error_code const ec = s.assembler_.consume(bytes, limits, sink))
+            shard_.ends().fail(s, close_code_for(ec), ec.message());
+    }
+    /// What large messages are put together in.
+    [[nodiscard]] spare_buffers& spares() noexcept { return spares_; }
+
+private:
+    static constexpr std::size_t max_bytes_a_turn = 1024 * 1024;  ///< of one session: others wait
+
+    [[nodiscard]] static bool takes_frames(session_type const& s) noexcept
+    {
+        return s.phase_ >= phase::greeting && s.phase_ <= phase::closing;
+    }
+    [[nodiscard]] static std::span<char> place_in_message(session_type& s)
+    {
+        return takes_frames(s) ? s.assembler_.room() : std::span<char>();
+    }
+    void received(session_type& s, std::span<char> bytes)
+    {
+        if (s.phase_ == phase::handshake)
+            bytes = opening<Shard>::receive(shard_, s, bytes);
+        if (!bytes.empty() && takes_frames(s))
+            feed(s, bytes);
+    }
+    void received_in_place(session_type& s, std::size_t count)
+    {
+        inbound<Shard> sink{shard_, s};
+        if (std::error_code const ec = s.assembler_.arrived(count, sink))
+            shard_.ends().fail(s, close_code_for(ec), ec.message());
+    }
+    /// The connection of `s` resumes another session. `rest`: what was read and not looked at.
+    void depart(session_type& s, std::string_view rest)
+    {
+        if (!shard_.keeps().depart(s, rest)) {
+            s.phase_ = phase::open;
+            return shard_.ends().close(s, close_code::migrate, "come again");
+        }
+        s.counted_ = false;  // the connection is, where it is now
+        shard_.ends().bury(s);
+    }
+
+    Shard& shard_;
+    byte_buffer buffer_;
+    spare_buffers spares_;
+};
+
+}  // namespace polycast::inline v0::detail
+
 // ---- polycast/session/intake.hpp ----
 
 namespace polycast::inline v0::detail {
@@ -19076,11 +19354,18 @@ class intake {
 public:
     using C = typename Shard::composition_type;
 
-    [[nodiscard]] bool waiting(Shard& shard) const noexcept { return at_ != taken_.size() || box(shard).any(); }
+    [[nodiscard]] bool waiting(Shard& shard) const noexcept { return !taken_.empty() || box(shard).any(); }
 
     /// Fans out at least `max_bytes` if there is as much. The rest waits for another turn, so that what was fanned out
     /// can be written first. A call from inside a fan-out does nothing.
     void take(Shard& shard, std::size_t max_bytes)
+    {
+        if (waiting(shard))  // asked before each emission, and seldom true
+            take_waiting(shard, max_bytes);
+    }
+
+private:
+    void take_waiting(Shard& shard, std::size_t max_bytes)
     {
         if (std::exchange(taking_, true))
             return;
@@ -19088,22 +19373,17 @@ public:
             fan_out_waiting(shard, max_bytes);
         } catch (std::bad_alloc const&) {  // no receiver has the one at hand yet: again in another turn
         }
-        if (at_ == taken_.size()) {
-            taken_.clear();
-            at_ = 0;
-        }
+        forget_if_done();
         taking_ = false;
         if (waiting(shard))
             shard.want_turn();
     }
-
-private:
     void fan_out_waiting(Shard& shard, std::size_t max_bytes)
     {
-        for (std::size_t bytes = 0; bytes < max_bytes && waiting(shard); ++at_) {
-            if (at_ == taken_.size()) {
-                taken_.clear();
-                at_ = 0;
+        for (std::size_t bytes = 0; bytes < max_bytes; ++at_) {
+            if (forget_if_done()) {
+                if (!box(shard).any())
+                    return;
                 box(shard).take(taken_);
             }
             posted<C> const& p = taken_[at_];
@@ -19113,6 +19393,14 @@ private:
             if (fan_out_local(shard, p).receivers == 0)
                 shard.observe().count(metric::gone, 1);
         }
+    }
+    bool forget_if_done() noexcept
+    {
+        if (at_ != taken_.size())
+            return false;
+        taken_.clear();
+        at_ = 0;
+        return true;
     }
     [[nodiscard]] static mailbox<C>& box(Shard& shard) noexcept { return shard.shared().mailboxes[shard.index()]; }
 
@@ -19199,8 +19487,8 @@ public:
         take_over(*s, a);
         inbound<Shard>{shard_, *s}.decode({a.first.data(), a.first.size()}, true);
         if (s->phase_ == phase::open && !a.rest.empty())
-            shard_.feed(*s, {a.rest.data(), a.rest.size()});
-        shard_.read_on(*s);
+            shard_.in().feed(*s, {a.rest.data(), a.rest.size()});
+        shard_.in().go_on(*s);
     }
     /// `$open` of a session that has its new connection.
     void resume(session_type& s, std::uint64_t received)
@@ -19246,7 +19534,7 @@ public:
     {
         leave_connection(s);
         s.phase_ = phase::away;
-        s.deadline_ = s.active_at_ + shard_.options().delivery.resume_window;
+        s.due_at_ = s.active_at_ + shard_.options().delivery.resume_window;
         ++away_;
         order_.push_back({s.handle_, s.connection_});
         shard_.observe().count(metric::away, 1);
@@ -19298,7 +19586,7 @@ public:
         s.counts_.published = l.unresolved() + s.box_.events();
         shard_.observe().count(metric::published, s.counts_.published);
         s.phase_ = phase::away;
-        s.deadline_ = s.active_at_ + shard_.options().delivery.resume_window;
+        s.due_at_ = s.active_at_ + shard_.options().delivery.resume_window;
         ++away_;
         order_.push_back({s.handle_, s.connection_});
         static_cast<void>(shard_.admitted(s));
@@ -19319,7 +19607,7 @@ public:
     {
         auto& l = *s.ledger_;
         auto const& options = shard_.options().delivery;
-        if (s.phase_ == phase::away && shard_.now() >= s.deadline_)
+        if (s.phase_ == phase::away && shard_.now() >= s.due_at_)
             return expire(s);
         auto const oldest = static_cast<std::uint32_t>(
             std::chrono::duration_cast<std::chrono::seconds>(options.max_log_age).count());
@@ -19403,7 +19691,6 @@ private:
         s.assembler_ = {};
         s.assembler_.set_compressed(a.compressed);
         s.active_at_ = shard_.now();
-        keepalive<Shard>::begin(shard_, s);
         shard_.enter(s, phase::greeting, shard_.options().handshake_timeout);
     }
     void expire(session_type& s)
@@ -20011,14 +20298,12 @@ public:
         bool const by_reference = payload.size() >= gather_at_bytes;
         char* const at = buffer_.prepare(max_header_bytes + (by_reference ? 0 : payload.size()));
         auto const header = encode_header(at, {.op = message.op, .rsv1 = message.rsv1, .payload_bytes = payload.size()});
-        buffer_.commit(header);
+        buffer_.commit(header + (by_reference ? 0 : payload.copy(at + header, payload.size())));
         out_.count(s, header + payload.size(), u.event);
         if (u.event) {
             ++s.counts_.delivered;
             shard_.observe().count(metric::delivered, 1);
         }
-        if (!by_reference)
-            buffer_.append(payload);
         if (!by_reference && C::batching::when(u.lane) != flush_time::now && buffer_.size() < write_at_bytes)
             return outcome::queued;
         write_now(s, by_reference ? payload : std::string_view());
@@ -20320,7 +20605,7 @@ private:
                     tell_gap(s, d.from, d.to, d.why);
             }
     }
-    frame_node* put(session_type& s, frame_ref frame, std::uint32_t events, bool joins)
+    frame_node* put(session_type& s, frame_ref frame, std::uint8_t events, bool joins)
     {
         frame_node* const node = s.box_.push(nodes_, outbox::staged, packing_.fitted(s, std::move(frame)), events);
         node->joins = joins;
@@ -20779,7 +21064,6 @@ public:
         : index_(index), options_(options), app_(app), port_(shared), loop_(t), log_(*this, log)
     {
         static_assert(sizeof(session_type) <= sizeof(typename transport_type::stream) + 424, "an idle session pays for it");
-        static_cast<void>(read_buffer_.prepare(options.read_buffer_bytes));
     }
     shard(shard const&) = delete;
 
@@ -20897,6 +21181,7 @@ public:
     [[nodiscard]] typename C::guard const& guard() const noexcept { return guard_; }
     [[nodiscard]] keeping<shard>& keeps() noexcept { return keeping_; }
     [[nodiscard]] ending<shard>& ends() noexcept { return ending_; }
+    [[nodiscard]] input<shard>& in() noexcept { return input_; }
     [[nodiscard]] notices<shard>& tells() noexcept { return notices_; }
     [[nodiscard]] bool draining() const noexcept { return draining_; }
     [[nodiscard]] logbook<shard>& log() noexcept { return log_; }
@@ -20934,7 +21219,7 @@ public:
     void enter(session_type& s, phase p, std::chrono::milliseconds limit)
     {
         s.phase_ = p;
-        s.deadline_ = loop_.now() + limit;  // a handler may have run for long since the tick
+        s.due_at_ = loop_.now() + limit;  // a handler may have run for long since the tick
     }
     /// The session is open: `closed` is owed. Returns what has waited for it.
     typename directory<C::delivery::resumes>::offline_events admitted(session_type& s)
@@ -20964,7 +21249,7 @@ public:
         session_type& s = emplace(std::move(connected));
         s.opened_at_ = s.active_at_ = now_;
         enter(s, phase::handshake, options_.handshake_timeout);
-        or_ends(s, [&] { read_on(s); });
+        or_ends(s, [&] { input_.go_on(s); });
     }
     session_type& emplace(typename transport_type::stream&& connection)
     {
@@ -20976,7 +21261,7 @@ public:
     void progress(session_type& s)
     {
         if (s.phase_ == phase::closing || s.phase_ == phase::draining)
-            s.deadline_ = loop_.now() + options_.close_timeout;
+            s.due_at_ = loop_.now() + options_.close_timeout;
     }
     /// Everything due has been written.
     void drained(session_type& s)
@@ -20985,7 +21270,7 @@ public:
             s.stream_.shutdown_send();
             enter(s, phase::lingering, options_.close_timeout);
         }
-        read_on(s);
+        input_.go_on(s);
     }
     void writable(handle h, std::uint8_t connection, std::error_code ec)
     {
@@ -21013,27 +21298,31 @@ public:
     /// Fans out what was posted, `max_bytes` or more of it.
     void take_mail(std::size_t max_bytes = ~std::size_t{0}) { intake_.take(*this, max_bytes); }
 
-    /// Everything that runs on the loop runs inside one of these: it names the shard for emitters, and takes the mail at
-    /// the end.
+    /// Everything that runs on the loop runs inside one of these: it names the shard for emitters, wakes those that it has
+    /// posted to, and takes the mail at the end.
     class turn_scope {
     public:
         explicit turn_scope(shard& s) noexcept
             : shard_(s), port_before_(std::exchange(port_type::current_port(), s.port_.get())),
-              shard_before_(std::exchange(port_type::current_shard(), s.index_))
+              shard_before_(std::exchange(port_type::current_shard(), s.index_)),
+              unwoken_before_(std::exchange(port_type::unwoken_shards(), 0))
         {
         }
         turn_scope(turn_scope const&) = delete;
         ~turn_scope()
         {
+            shard_.port_->wake_shards();
             shard_.take_mail(mail_a_turn_bytes);
             port_type::current_port() = port_before_;
             port_type::current_shard() = shard_before_;
+            port_type::unwoken_shards() = unwoken_before_;
         }
 
     private:
         shard& shard_;
         port_type const* port_before_;
         std::uint32_t shard_before_;
+        std::uint64_t unwoken_before_;
     };
 
     /// A session's stream is ready to be read or written. One type for both: each has Asio's operations compiled anew.
@@ -21081,72 +21370,8 @@ private:
             return;
         turn_scope const scope(*this);
         s->reading_ = false;
-        or_ends(*s, [&] { read_now(*s, ec); });
+        or_ends(*s, [&] { input_.read(*s, ec); });
     }
-    void read_now(session_type& s, std::error_code ec)
-    {
-        // A peer may shut its end and still wait for what is queued: its end is looked at when that has left.
-        if (s.phase_ == phase::draining)
-            return;
-        std::size_t count = 0;
-        if (!ec)
-            count = s.stream_.read_some({read_buffer_.data(), options_.read_buffer_bytes}, ec);
-        if (ec && !transport::would_block(ec))
-            return ending_.kill(s);
-        if (!ec) {
-            s.active_at_ = now_;
-            s.record_.bytes_in += count;
-            observer_.count(metric::bytes_in, count);
-            out_.direct().begin(s);
-            receive(s, {read_buffer_.data(), count});
-            out_.direct().end(s);
-            if constexpr (C::delivery::resumes)
-                if (s.phase_ == phase::moving)
-                    return depart(s, {read_buffer_.data() + count - s.assembler_.rest_bytes(), s.assembler_.rest_bytes()});
-        }
-        read_on(s);
-    }
-    /// The connection of `s` resumes another session. `rest`: what was read and not looked at.
-    void depart(session_type& s, std::string_view rest)
-    {
-        if (!keeping_.depart(s, rest)) {
-            s.phase_ = phase::open;
-            return ending_.close(s, close_code::migrate, "come again");
-        }
-        s.counted_ = false;  // the connection is, where it is now
-        ending_.bury(s);
-    }
-    void receive(session_type& s, std::span<char> bytes)
-    {
-        if (s.phase_ == phase::handshake)
-            bytes = opening<shard>::receive(*this, s, bytes);
-        if (bytes.empty() || s.phase_ < phase::greeting || s.phase_ > phase::closing)
-            return;
-        feed(s, bytes);
-    }
-
-public:
-    /// Frames.
-    void feed(session_type& s, std::span<char> bytes)
-    {
-        inbound<shard> sink{*this, s};
-        message_limits const limits{options_.max_message_bytes,
-                                    options_.max_frame_bytes != 0 ? options_.max_frame_bytes : options_.max_message_bytes,
-                                    options_.max_fragments};
-        if (std::error_code const ec = s.assembler_.consume(bytes, limits, sink))
-            ending_.fail(s, close_code_for(ec), ec.message());
-    }
-    void read_on(session_type& s)
-    {
-        // A peer that does not take what it asked for is not asked for more.
-        if (!s.has_connection() || s.phase_ == phase::draining || s.phase_ == phase::moving || s.reading_ ||
-            s.box_.queued_bytes() > options_.max_outbox_bytes / 2)
-            return;
-        s.stream_.wait_readable(ready{this, s.handle_, false, s.connection_});
-        s.reading_ = true;
-    }
-
-private:
     /// The end of a turn: one write for each session that has something, then the farewells.
     void run_turn()
     {
@@ -21205,9 +21430,8 @@ private:
     [[no_unique_address]] logbook<shard> log_;
     ending<shard> ending_{*this};
     notices<shard> notices_{*this};
-    byte_buffer read_buffer_;
+    input<shard> input_{*this};
     byte_buffer unpacked_;
-
     intake<shard> intake_;
     std::size_t open_ = 0;     ///< sessions that were opened and not yet seen off
     time_point now_{};
