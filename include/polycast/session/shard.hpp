@@ -56,7 +56,7 @@ public:
           std::shared_ptr<port_type> const& shared, typename journal_type::database& log)
         : index_(index), options_(options), app_(app), port_(shared), loop_(t), log_(*this, log)
     {
-        static_assert(sizeof(session_type) <= sizeof(typename transport_type::stream) + 424, "an idle session pays for it");
+        static_assert(sizeof(session_type) <= sizeof(typename transport_type::stream) + 360, "an idle session pays for it");
     }
     shard(shard const&) = delete;
 
@@ -304,8 +304,9 @@ public:
         turn_scope(turn_scope const&) = delete;
         ~turn_scope()
         {
-            shard_.port_->wake_shards();
+            shard_.port_->wake_shards();  // they work beside this one
             shard_.take_mail(mail_a_turn_bytes);
+            shard_.port_->wake_shards();  // a producer may have gone on
             port_type::current_port() = port_before_;
             port_type::current_shard() = shard_before_;
             port_type::unwoken_shards() = unwoken_before_;
