@@ -10,7 +10,9 @@ HIGH_LANE = 2     # p99 beside a saturated batch lane, as a multiple of that wit
 EVENTS_P99_US = 5000
 SHARDS = 1.7      # what two deliver, as a multiple of what one does
 SHARDS_OF_ROOM = 0.85  # likewise, of what the generator leaves room for
-COMPILE_RATIO = 0.5
+UMBRELLA_SECONDS = 1.5  # g++ -O0
+ECHO_SECONDS = 0.35     # as a multiple of Beast's
+ECHO_BINARY = 0.5       # likewise
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,19 @@ def claims(results, compiled, high_lane, names):
             yield from (_reliable if row.kind == 'delivery' else _SPECIAL[row.how])(key, row, measured)
     if high_lane:
         yield Claim('high lane, p99 beside a saturated batch lane, of that without it', high_lane['ratio'], HIGH_LANE)
-    own, other = (compiled.get(title, {}) for title in (compile_cost.DEFAULT_SERVER, compile_cost.ECHO['beast']))
+    yield from _compile(compiled)
+
+
+def _compile(compiled):
+    for flags, cost in compiled.get(compile_cost.INCLUDE, {}).items():
+        if flags == 'g++ -O0':
+            yield Claim(f'{compile_cost.INCLUDE} compiles ({flags})', cost.get('seconds'), UMBRELLA_SECONDS, 's')
+    own, other = (compiled.get(compile_cost.ECHO[name], {}) for name in ('polycast', 'beast'))
     for flags in own.keys() & other.keys():
-        pair = [side[flags].get('seconds') for side in (own, other)]
-        yield Claim(f'header and default server compile, of Beast echo ({flags})', pair[0] / pair[1] if all(pair) else None,
-                    COMPILE_RATIO)
+        for what, value, limit in (('compiles', 'seconds', ECHO_SECONDS), ('binary', 'kib', ECHO_BINARY)):
+            pair = [side[flags].get(value) for side in (own, other)]
+            yield Claim(f'{compile_cost.ECHO["polycast"]} {what}, of Beast echo ({flags})',
+                        pair[0] / pair[1] if all(pair) else None, limit)
 
 
 def _ratio(own, peer, row):

@@ -24,8 +24,8 @@ def measure(names, quick):
     jobs += [(ECHO[name], name, PROGRAMS[name][0], []) for name in ECHO if name in names]
     if 'polycast' in names:
         jobs.append((EVERYTHING, 'polycast', ROOT / 'tests/binary/everything.cpp', everything()))
-    if quick:  # the two that a claim is about
-        jobs = [job for job in jobs if job[0] in (DEFAULT_SERVER, ECHO['beast'])]
+    if quick:  # those that a claim is about
+        jobs = [job for job in jobs if job[0] in (INCLUDE, ECHO['polycast'], ECHO['beast'])]
     results = {title: {} for title, *_ in jobs}
     compilers = ['g++'] if quick else [c for c in ('g++', 'clang++') if shutil.which(c)]
     for flags in (['-O0'],) if quick else (['-O0'], ['-O2', '-DNDEBUG']):
