@@ -7219,6 +7219,44 @@ using ledger = basic_ledger<>;
 
 }  // namespace polycast::inline v0
 
+// ---- polycast/detail/spare_buffers.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// A few large buffers that were used and will be again: memory that is freed and taken anew costs a page fault for each
+/// of its pages. Bounded in number and size; small ones are not worth a place. Not thread safe.
+class spare_buffers {
+public:
+    static constexpr std::size_t most = 4;
+    static constexpr std::size_t min_bytes = 64 * 1024;
+    static constexpr std::size_t max_bytes = 2 * 1024 * 1024;
+
+    /// The largest whose capacity is from `at_least` to `at_most`; one without any if there is none.
+    [[nodiscard]] byte_buffer take(std::size_t at_least, std::size_t at_most) noexcept
+    {
+        byte_buffer* best = nullptr;
+        for (byte_buffer& b : kept_)
+            if (b.capacity() >= at_least && b.capacity() <= at_most && (best == nullptr || b.capacity() > best->capacity()))
+                best = &b;
+        return best == nullptr ? byte_buffer() : std::move(*best);
+    }
+    /// In the place of the smallest, if that is smaller.
+    void keep(byte_buffer&& used) noexcept
+    {
+        auto const smaller = [](byte_buffer const& a, byte_buffer const& b) { return a.capacity() < b.capacity(); };
+        auto const least = std::min_element(kept_.begin(), kept_.end(), smaller);
+        if (used.capacity() < min_bytes || used.capacity() > max_bytes || used.capacity() <= least->capacity())
+            return;
+        *least = std::move(used);
+        least->clear();
+    }
+
+private:
+    std::array<byte_buffer, most> kept_;
+};
+
+}  // namespace polycast::inline v0::detail
+
 // ---- polycast/message/control.hpp ----
 
 namespace polycast::inline v0 {
@@ -7327,8 +7365,8 @@ struct message_limits {
 ///
 /// Payloads are valid, and may be written to, until the call returns. A frame that arrived whole is handed on where it
 /// lies. Otherwise the payload is gathered in memory that grows with what has arrived, never with what a header claims,
-/// and is freed when the message is whole: an idle assembler holds nothing. A sink that has `spare()` and
-/// `spent(byte_buffer&&)` lends that memory to large payloads, and gets it back.
+/// and is freed when the message is whole: an idle assembler holds nothing. A sink that has
+/// `spent(byte_buffer&&)` gets that memory, for another use.
 ///
 /// The sink must not destroy the assembler, nor call `consume`, from inside a call. Not thread safe.
 template <role Role>
@@ -7360,16 +7398,27 @@ public:
     }
 
     /// Where to read what comes next, if that is much of one payload: what is read there need not be copied, and is told to
-    /// `arrived`, before anything else. Empty: read it anywhere, for `consume`. Throws `std::bad_alloc`.
-    [[nodiscard]] std::span<char> room()
+    /// `arrived`, before anything else. Empty: read it anywhere, for `consume`. Memory for it, four times of what has come
+    /// at most, is taken from `spares` if it is there. Throws `std::bad_alloc`.
+    [[nodiscard]] std::span<char> room(detail::spare_buffers& spares)
     {
-        if (!partial_ || !partial_->in_frame || partial_->remaining_bytes < large_bytes)
+        if (!partial_ || !partial_->in_frame || partial_->remaining_bytes < large_bytes || partial_->payload.size() < large_bytes)
             return {};
         auto& payload = partial_->payload;  // a control frame is never large
         auto const left = static_cast<std::size_t>(partial_->remaining_bytes);
-        auto const more = payload.size() < large_bytes ? large_bytes : payload.size() > max_room ? max_room : payload.size();
-        auto const count = more < left ? more : left;
-        return {payload.prepare(count, left), count};
+        if (payload.capacity() - payload.size() < large_bytes) {
+            auto const most = 4 * payload.size();
+            if (auto larger = spares.take(payload.size() + large_bytes, most); larger.capacity() != 0) {
+                larger.append(payload.view());
+                spares.keep(std::exchange(payload, std::move(larger)));
+            } else {
+                auto const more = most - payload.size() < left ? most - payload.size() : left;
+                static_cast<void>(payload.prepare(more, more));
+            }
+        }
+        auto const there = payload.capacity() - payload.size();
+        auto const count = there < max_room ? there : max_room;
+        return {payload.data() + payload.size(), count < left ? count : left};
     }
     /// `count` bytes have been read to where `room` said. Otherwise as `consume`.
     template <class Sink>
@@ -7397,7 +7446,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t large_bytes = 64 * 1024;
+    static constexpr std::size_t large_bytes = 32 * 1024;
     static constexpr std::size_t max_room = 256 * 1024;  ///< what is read is in a cache when it is unmasked
 
     /// What is remembered between two calls: an incomplete header, an incomplete frame, an incomplete message, or a
@@ -7572,9 +7621,6 @@ private:
             release_if_idle();
             return control(frame.op, frame.key, {held.data(), size}, sink);
         }
-        if constexpr (requires { now.payload = sink.spare(); })
-            if (now.payload.capacity() == 0 && now.remaining_bytes >= large_bytes)
-                now.payload = sink.spare();
         now.payload.append(piece.data(), piece.size());
         return gathered(piece.size(), sink);
     }
@@ -15192,10 +15238,11 @@ private:
 
     typename string_map<entry>::iterator place(std::string_view user)
     {
-        auto const [at, created] = users_.try_emplace(std::string(user));
-        if (created)
-            at->second.on_shard = std::make_unique<std::uint32_t[]>(shards_);
-        return at;
+        if (auto const known = users_.find(user); known != users_.end())
+            return known;
+        entry e;
+        e.on_shard = std::make_unique<std::uint32_t[]>(shards_);
+        return users_.emplace(std::string(user), std::move(e)).first;
     }
     entry& of(std::string_view user) { return place(user)->second; }
     std::size_t forget_longest()
@@ -15354,7 +15401,9 @@ public:
         bytes_ += bytes;
         waiting_.push_back(std::move(emission));
         any_.store(true, std::memory_order_release);
-        if (wake && !std::exchange(woken_, true))
+        // Much does not wait for the end of a turn: it would fill the mailbox while the shard sleeps.
+        bool const much = waiting_.size() > max_emissions_ / 64 || bytes_ > max_bytes_ / 256;
+        if ((wake || much) && !std::exchange(woken_, true))
             wakes_->notify();
         return outcome::queued;
     }
@@ -18377,7 +18426,8 @@ struct keepalive {
     static void pong(Shard& shard, session_type& s, std::span<char const> payload)
     {
         auto const wanted = ping_payload(s);
-        if (!s.ping_pending_ || std::string_view(payload.data(), payload.size()) != std::string_view(wanted.data(), wanted.size()))
+        if (s.phase_ != phase::open || !s.ping_pending_ ||
+            std::string_view(payload.data(), payload.size()) != std::string_view(wanted.data(), wanted.size()))
             return;
         std::chrono::microseconds const took =
             std::chrono::duration_cast<std::chrono::microseconds>(shard.loop().now() - s.due_at_);
@@ -18982,9 +19032,8 @@ struct inbound {
         shard.ends().peer_closed(s, code, reason);
     }
 
-    /// Memory for a large payload that comes in pieces.
-    [[nodiscard]] byte_buffer spare() noexcept { return shard.in().spares().take(); }
-    void spent(byte_buffer&& payload) noexcept { shard.in().spares().keep(std::move(payload)); }
+    /// What a message was put together in.
+    void spent(byte_buffer&& payload) noexcept { shard.in().keep(std::move(payload)); }
 
     // --- for the decoder: the first message opens a session that was waiting for it -----------------------------------
 
@@ -19212,33 +19261,6 @@ private:
 
 }  // namespace polycast::inline v0::detail
 
-// ---- polycast/detail/spare_buffers.hpp ----
-
-namespace polycast::inline v0::detail {
-
-/// A few large buffers that were used and will be again: memory that is freed and taken anew costs a page fault for each
-/// of its pages. Bounded in number and size. Not thread safe.
-class spare_buffers {
-public:
-    /// One of them, or a new one.
-    [[nodiscard]] byte_buffer take() noexcept { return count_ == 0 ? byte_buffer() : std::move(kept_[--count_]); }
-    void keep(byte_buffer&& used) noexcept
-    {
-        if (count_ == kept_.size() || used.capacity() == 0 || used.capacity() > max_bytes)
-            return;
-        used.clear();
-        kept_[count_++] = std::move(used);
-    }
-
-private:
-    static constexpr std::size_t max_bytes = 2 * 1024 * 1024;
-
-    std::array<byte_buffer, 4> kept_;
-    std::size_t count_ = 0;
-};
-
-}  // namespace polycast::inline v0::detail
-
 // ---- polycast/session/input.hpp ----
 
 namespace polycast::inline v0::detail {
@@ -19253,37 +19275,13 @@ public:
 
     explicit input(Shard& shard) : shard_(shard) { static_cast<void>(buffer_.prepare(shard.options().read_buffer_bytes)); }
 
-    /// `s` has something to be read, or has failed. Throws `std::bad_alloc`.
+    /// `s`, which has waited, has something to be read, or has failed. Throws `std::bad_alloc`.
     void read(session_type& s, std::error_code ec)
     {
+        if (s.phase_ != phase::draining)
+            read_some(s, ec);
         // A peer may shut its end and still wait for what is queued: its end is looked at when that has left.
-        if (s.phase_ == phase::draining)
-            return;
-        std::size_t taken = 0;
-        std::size_t count = 0;
-        std::span<char> into;
-        std::span<char> place = place_in_message(s);
-        do {
-            into = place.empty() ? std::span<char>(buffer_.data(), shard_.options().read_buffer_bytes) : place;
-            count = ec ? 0 : s.stream_.read_some(into, ec);
-            if (ec)
-                break;
-            s.active_at_ = shard_.now();
-            s.record_.bytes_in += count;
-            shard_.observe().count(metric::bytes_in, count);
-            shard_.out().direct().begin(s);
-            place.empty() ? received(s, into.first(count)) : received_in_place(s, count);
-            shard_.out().direct().end(s);
-            if constexpr (C::delivery::resumes)
-                if (s.phase_ == phase::moving) {
-                    auto const rest = s.assembler_.rest_bytes();
-                    return depart(s, {into.data() + count - rest, rest});
-                }
-            taken += count;
-            place = place_in_message(s);
-        } while (!place.empty() && count == into.size() && taken < max_bytes_a_turn);
-        if (ec && !transport::would_block(ec))
-            return shard_.ends().kill(s);
+        s.reading_ = false;
         go_on(s);
     }
     /// Waits for more. A peer that does not take what it asked for is not asked for more.
@@ -19306,19 +19304,47 @@ public:
         if (std::error_code const ec = s.assembler_.consume(bytes, limits, sink))
             shard_.ends().fail(s, close_code_for(ec), ec.message());
     }
-    /// What large messages are put together in.
-    [[nodiscard]] spare_buffers& spares() noexcept { return spares_; }
+    /// What a large message was put together in; another will be.
+    void keep(byte_buffer&& used) noexcept { spares_.keep(std::move(used)); }
 
 private:
     static constexpr std::size_t max_bytes_a_turn = 1024 * 1024;  ///< of one session: others wait
 
+    /// Once, or, of a large message, all that is there, within bounds. Nobody waits for more meanwhile.
+    void read_some(session_type& s, std::error_code ec)
+    {
+        std::size_t taken = 0;
+        std::size_t count = 0;
+        std::span<char> into;
+        std::span<char> place = place_in_message(s);
+        do {
+            into = place.empty() ? std::span<char>(buffer_.data(), shard_.options().read_buffer_bytes) : place;
+            count = ec ? 0 : s.stream_.read_some(into, ec);
+            if (ec)
+                break;
+            s.active_at_ = shard_.now();
+            s.record_.bytes_in += count;
+            shard_.observe().count(metric::bytes_in, count);
+            shard_.out().direct().begin(s);
+            place.empty() ? received(s, into.first(count)) : received_in_place(s, count);
+            shard_.out().direct().end(s);
+            if constexpr (C::delivery::resumes)
+                if (s.phase_ == phase::moving) {
+                    auto const rest = s.assembler_.rest_bytes();
+                    return depart(s, {into.data() + count - rest, rest});
+                }
+            taken += count;
+        } while (count == into.size() && taken < max_bytes_a_turn && !(place = place_in_message(s)).empty());
+        if (ec && !transport::would_block(ec))
+            shard_.ends().kill(s);
+    }
     [[nodiscard]] static bool takes_frames(session_type const& s) noexcept
     {
         return s.phase_ >= phase::greeting && s.phase_ <= phase::closing;
     }
-    [[nodiscard]] static std::span<char> place_in_message(session_type& s)
+    [[nodiscard]] std::span<char> place_in_message(session_type& s)
     {
-        return takes_frames(s) ? s.assembler_.room() : std::span<char>();
+        return takes_frames(s) ? s.assembler_.room(spares_) : std::span<char>();
     }
     void received(session_type& s, std::span<char> bytes)
     {
@@ -21318,9 +21344,8 @@ public:
         turn_scope(turn_scope const&) = delete;
         ~turn_scope()
         {
-            shard_.port_->wake_shards();  // they work beside this one
+            shard_.port_->wake_shards();
             shard_.take_mail(mail_a_turn_bytes);
-            shard_.port_->wake_shards();  // a producer may have gone on
             port_type::current_port() = port_before_;
             port_type::current_shard() = shard_before_;
             port_type::unwoken_shards() = unwoken_before_;
@@ -21377,7 +21402,6 @@ private:
         if (s == nullptr || s->connection_ != connection)
             return;
         turn_scope const scope(*this);
-        s->reading_ = false;
         or_ends(*s, [&] { input_.read(*s, ec); });
     }
     /// The end of a turn: one write for each session that has something, then the farewells.

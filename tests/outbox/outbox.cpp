@@ -252,6 +252,30 @@ BOOST_AUTO_TEST_CASE(a_queue_takes_at_both_ends_and_gives_at_the_front)
         pool.give_back(q.pop_front());
 }
 
+BOOST_AUTO_TEST_CASE(a_node_leaves_from_any_place_and_the_queue_goes_on_at_both_ends)
+{
+    for (int const gone : {0, 1, 2}) {
+        node_pool pool;
+        pc::detail::frame_queue q;
+        std::vector<pc::detail::frame_node*> all;
+        for (auto const* const name : {"a", "b", "c"})
+            q.push_back(all.emplace_back(pool.take(text(name))));
+        q.remove(all[static_cast<std::size_t>(gone)]);
+        pool.give_back(all[static_cast<std::size_t>(gone)]);
+        BOOST_TEST(q.back() == all[gone == 2 ? 1 : 2]);
+        q.push_back(pool.take(text("d")));
+        q.push_front(pool.take(text("e")));
+        BOOST_TEST(q.back()->frame->payload() == "d");
+        std::string order;
+        while (!q.empty()) {
+            auto* const n = q.pop_front();
+            order += n->frame->payload();
+            pool.give_back(n);
+        }
+        BOOST_TEST(order == (gone == 0 ? "ebcd" : gone == 1 ? "eacd" : "eabd"));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(nodes_that_are_given_back_are_used_again)
 {
     node_pool pool;

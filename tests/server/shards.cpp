@@ -162,6 +162,51 @@ BOOST_AUTO_TEST_CASE(a_handler_that_takes_long_keeps_nobody_elses_emission_from_
     BOOST_TEST(other->frames[2].payload == "from outside");
 }
 
+/// Emits as often as it is told, and does not come back before it is let go, if it was told much.
+struct talkative {
+    static inline std::atomic<bool> let_go = false;
+    void opened(auto& session)
+    {
+        session.join("hall");
+        session.send(std::to_string(session.handle().shard));
+    }
+    void on(auto& session, pc::message const& m)
+    {
+        auto const count = std::stoul(std::string(m.payload));
+        for (std::size_t i = 0; i < count; ++i)
+            session.to_room("hall").send("x");
+        if (count > 1)
+            let_go.wait(false);
+    }
+};
+
+BOOST_AUTO_TEST_CASE(the_other_shard_is_woken_at_the_end_of_a_turn_or_when_much_waits_for_it)
+{
+    // No tick wakes anybody.
+    stage<pc::server<talkative, pc::serializer::raw, tcp>> on({.shards = 2, .tick = std::chrono::hours(1)});
+    struct release {
+        ~release()
+        {
+            talkative::let_go = true;
+            talkative::let_go.notify_all();
+        }
+    } const at_the_end;
+    auto const elsewhere = [&] {
+        return std::ranges::find_if(on.peers,
+                                    [&](auto const& p) { return p.frames.at(0).payload != on.peers[0].frames.at(0).payload; });
+    };
+    do {
+        on.join();
+        BOOST_REQUIRE(on.until([&] { return !on.peers.back().frames.empty(); }));
+        BOOST_REQUIRE(on.peers.size() < 64u);
+    } while (elsewhere() == on.peers.end());
+    auto const other = elsewhere();
+    on.peers[0].text("1");
+    BOOST_REQUIRE(on.until([&] { return other->frames.size() == 2; }));
+    on.peers[0].text("5000");  // and its turn does not end
+    BOOST_REQUIRE(on.until([&] { return other->frames.size() > 1000; }));
+}
+
 BOOST_AUTO_TEST_CASE(caps_hold_over_both_shards)
 {
     stage<simulated_server> on({.shards = 2, .max_connections = 10});

@@ -2,6 +2,7 @@
 
 #include <polycast/detail/byte_buffer.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <utility>
@@ -9,24 +10,35 @@
 namespace polycast::inline v0::detail {
 
 /// A few large buffers that were used and will be again: memory that is freed and taken anew costs a page fault for each
-/// of its pages. Bounded in number and size. Not thread safe.
+/// of its pages. Bounded in number and size; small ones are not worth a place. Not thread safe.
 class spare_buffers {
 public:
-    /// One of them, or a new one.
-    [[nodiscard]] byte_buffer take() noexcept { return count_ == 0 ? byte_buffer() : std::move(kept_[--count_]); }
+    static constexpr std::size_t most = 4;
+    static constexpr std::size_t min_bytes = 64 * 1024;
+    static constexpr std::size_t max_bytes = 2 * 1024 * 1024;
+
+    /// The largest whose capacity is from `at_least` to `at_most`; one without any if there is none.
+    [[nodiscard]] byte_buffer take(std::size_t at_least, std::size_t at_most) noexcept
+    {
+        byte_buffer* best = nullptr;
+        for (byte_buffer& b : kept_)
+            if (b.capacity() >= at_least && b.capacity() <= at_most && (best == nullptr || b.capacity() > best->capacity()))
+                best = &b;
+        return best == nullptr ? byte_buffer() : std::move(*best);
+    }
+    /// In the place of the smallest, if that is smaller.
     void keep(byte_buffer&& used) noexcept
     {
-        if (count_ == kept_.size() || used.capacity() == 0 || used.capacity() > max_bytes)
+        auto const smaller = [](byte_buffer const& a, byte_buffer const& b) { return a.capacity() < b.capacity(); };
+        auto const least = std::min_element(kept_.begin(), kept_.end(), smaller);
+        if (used.capacity() < min_bytes || used.capacity() > max_bytes || used.capacity() <= least->capacity())
             return;
-        used.clear();
-        kept_[count_++] = std::move(used);
+        *least = std::move(used);
+        least->clear();
     }
 
 private:
-    static constexpr std::size_t max_bytes = 2 * 1024 * 1024;
-
-    std::array<byte_buffer, 4> kept_;
-    std::size_t count_ = 0;
+    std::array<byte_buffer, most> kept_;
 };
 
 }  // namespace polycast::inline v0::detail

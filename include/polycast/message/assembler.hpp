@@ -1,6 +1,7 @@
 #pragma once
 
 #include <polycast/detail/byte_buffer.hpp>
+#include <polycast/detail/spare_buffers.hpp>
 #include <polycast/frame/close_code.hpp>
 #include <polycast/frame/error.hpp>
 #include <polycast/frame/header.hpp>
@@ -44,8 +45,8 @@ struct message_limits {
 ///
 /// Payloads are valid, and may be written to, until the call returns. A frame that arrived whole is handed on where it
 /// lies. Otherwise the payload is gathered in memory that grows with what has arrived, never with what a header claims,
-/// and is freed when the message is whole: an idle assembler holds nothing. A sink that has `spare()` and
-/// `spent(byte_buffer&&)` lends that memory to large payloads, and gets it back.
+/// and is freed when the message is whole: an idle assembler holds nothing. A sink that has
+/// `spent(byte_buffer&&)` gets that memory, for another use.
 ///
 /// The sink must not destroy the assembler, nor call `consume`, from inside a call. Not thread safe.
 template <role Role>
@@ -77,16 +78,27 @@ public:
     }
 
     /// Where to read what comes next, if that is much of one payload: what is read there need not be copied, and is told to
-    /// `arrived`, before anything else. Empty: read it anywhere, for `consume`. Throws `std::bad_alloc`.
-    [[nodiscard]] std::span<char> room()
+    /// `arrived`, before anything else. Empty: read it anywhere, for `consume`. Memory for it, four times of what has come
+    /// at most, is taken from `spares` if it is there. Throws `std::bad_alloc`.
+    [[nodiscard]] std::span<char> room(detail::spare_buffers& spares)
     {
-        if (!partial_ || !partial_->in_frame || partial_->remaining_bytes < large_bytes)
+        if (!partial_ || !partial_->in_frame || partial_->remaining_bytes < large_bytes || partial_->payload.size() < large_bytes)
             return {};
         auto& payload = partial_->payload;  // a control frame is never large
         auto const left = static_cast<std::size_t>(partial_->remaining_bytes);
-        auto const more = payload.size() < large_bytes ? large_bytes : payload.size() > max_room ? max_room : payload.size();
-        auto const count = more < left ? more : left;
-        return {payload.prepare(count, left), count};
+        if (payload.capacity() - payload.size() < large_bytes) {
+            auto const most = 4 * payload.size();
+            if (auto larger = spares.take(payload.size() + large_bytes, most); larger.capacity() != 0) {
+                larger.append(payload.view());
+                spares.keep(std::exchange(payload, std::move(larger)));
+            } else {
+                auto const more = most - payload.size() < left ? most - payload.size() : left;
+                static_cast<void>(payload.prepare(more, more));
+            }
+        }
+        auto const there = payload.capacity() - payload.size();
+        auto const count = there < max_room ? there : max_room;
+        return {payload.data() + payload.size(), count < left ? count : left};
     }
     /// `count` bytes have been read to where `room` said. Otherwise as `consume`.
     template <class Sink>
@@ -114,7 +126,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t large_bytes = 64 * 1024;
+    static constexpr std::size_t large_bytes = 32 * 1024;
     static constexpr std::size_t max_room = 256 * 1024;  ///< what is read is in a cache when it is unmasked
 
     /// What is remembered between two calls: an incomplete header, an incomplete frame, an incomplete message, or a
@@ -289,9 +301,6 @@ private:
             release_if_idle();
             return control(frame.op, frame.key, {held.data(), size}, sink);
         }
-        if constexpr (requires { now.payload = sink.spare(); })
-            if (now.payload.capacity() == 0 && now.remaining_bytes >= large_bytes)
-                now.payload = sink.spare();
         now.payload.append(piece.data(), piece.size());
         return gathered(piece.size(), sink);
     }

@@ -184,10 +184,11 @@ private:
 
     typename string_map<entry>::iterator place(std::string_view user)
     {
-        auto const [at, created] = users_.try_emplace(std::string(user));
-        if (created)
-            at->second.on_shard = std::make_unique<std::uint32_t[]>(shards_);
-        return at;
+        if (auto const known = users_.find(user); known != users_.end())
+            return known;
+        entry e;
+        e.on_shard = std::make_unique<std::uint32_t[]>(shards_);
+        return users_.emplace(std::string(user), std::move(e)).first;
     }
     entry& of(std::string_view user) { return place(user)->second; }
     std::size_t forget_longest()

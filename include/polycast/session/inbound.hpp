@@ -65,9 +65,8 @@ struct inbound {
         shard.ends().peer_closed(s, code, reason);
     }
 
-    /// Memory for a large payload that comes in pieces.
-    [[nodiscard]] byte_buffer spare() noexcept { return shard.in().spares().take(); }
-    void spent(byte_buffer&& payload) noexcept { shard.in().spares().keep(std::move(payload)); }
+    /// What a message was put together in.
+    void spent(byte_buffer&& payload) noexcept { shard.in().keep(std::move(payload)); }
 
     // --- for the decoder: the first message opens a session that was waiting for it -----------------------------------
 

@@ -14,6 +14,7 @@
 #include <span>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace polycast::inline v0::detail {
 
@@ -27,37 +28,13 @@ public:
 
     explicit input(Shard& shard) : shard_(shard) { static_cast<void>(buffer_.prepare(shard.options().read_buffer_bytes)); }
 
-    /// `s` has something to be read, or has failed. Throws `std::bad_alloc`.
+    /// `s`, which has waited, has something to be read, or has failed. Throws `std::bad_alloc`.
     void read(session_type& s, std::error_code ec)
     {
+        if (s.phase_ != phase::draining)
+            read_some(s, ec);
         // A peer may shut its end and still wait for what is queued: its end is looked at when that has left.
-        if (s.phase_ == phase::draining)
-            return;
-        std::size_t taken = 0;
-        std::size_t count = 0;
-        std::span<char> into;
-        std::span<char> place = place_in_message(s);
-        do {
-            into = place.empty() ? std::span<char>(buffer_.data(), shard_.options().read_buffer_bytes) : place;
-            count = ec ? 0 : s.stream_.read_some(into, ec);
-            if (ec)
-                break;
-            s.active_at_ = shard_.now();
-            s.record_.bytes_in += count;
-            shard_.observe().count(metric::bytes_in, count);
-            shard_.out().direct().begin(s);
-            place.empty() ? received(s, into.first(count)) : received_in_place(s, count);
-            shard_.out().direct().end(s);
-            if constexpr (C::delivery::resumes)
-                if (s.phase_ == phase::moving) {
-                    auto const rest = s.assembler_.rest_bytes();
-                    return depart(s, {into.data() + count - rest, rest});
-                }
-            taken += count;
-            place = place_in_message(s);
-        } while (!place.empty() && count == into.size() && taken < max_bytes_a_turn);
-        if (ec && !transport::would_block(ec))
-            return shard_.ends().kill(s);
+        s.reading_ = false;
         go_on(s);
     }
     /// Waits for more. A peer that does not take what it asked for is not asked for more.
@@ -80,19 +57,47 @@ public:
         if (std::error_code const ec = s.assembler_.consume(bytes, limits, sink))
             shard_.ends().fail(s, close_code_for(ec), ec.message());
     }
-    /// What large messages are put together in.
-    [[nodiscard]] spare_buffers& spares() noexcept { return spares_; }
+    /// What a large message was put together in; another will be.
+    void keep(byte_buffer&& used) noexcept { spares_.keep(std::move(used)); }
 
 private:
     static constexpr std::size_t max_bytes_a_turn = 1024 * 1024;  ///< of one session: others wait
 
+    /// Once, or, of a large message, all that is there, within bounds. Nobody waits for more meanwhile.
+    void read_some(session_type& s, std::error_code ec)
+    {
+        std::size_t taken = 0;
+        std::size_t count = 0;
+        std::span<char> into;
+        std::span<char> place = place_in_message(s);
+        do {
+            into = place.empty() ? std::span<char>(buffer_.data(), shard_.options().read_buffer_bytes) : place;
+            count = ec ? 0 : s.stream_.read_some(into, ec);
+            if (ec)
+                break;
+            s.active_at_ = shard_.now();
+            s.record_.bytes_in += count;
+            shard_.observe().count(metric::bytes_in, count);
+            shard_.out().direct().begin(s);
+            place.empty() ? received(s, into.first(count)) : received_in_place(s, count);
+            shard_.out().direct().end(s);
+            if constexpr (C::delivery::resumes)
+                if (s.phase_ == phase::moving) {
+                    auto const rest = s.assembler_.rest_bytes();
+                    return depart(s, {into.data() + count - rest, rest});
+                }
+            taken += count;
+        } while (count == into.size() && taken < max_bytes_a_turn && !(place = place_in_message(s)).empty());
+        if (ec && !transport::would_block(ec))
+            shard_.ends().kill(s);
+    }
     [[nodiscard]] static bool takes_frames(session_type const& s) noexcept
     {
         return s.phase_ >= phase::greeting && s.phase_ <= phase::closing;
     }
-    [[nodiscard]] static std::span<char> place_in_message(session_type& s)
+    [[nodiscard]] std::span<char> place_in_message(session_type& s)
     {
-        return takes_frames(s) ? s.assembler_.room() : std::span<char>();
+        return takes_frames(s) ? s.assembler_.room(spares_) : std::span<char>();
     }
     void received(session_type& s, std::span<char> bytes)
     {

@@ -62,7 +62,8 @@ struct keepalive {
     static void pong(Shard& shard, session_type& s, std::span<char const> payload)
     {
         auto const wanted = ping_payload(s);
-        if (!s.ping_pending_ || std::string_view(payload.data(), payload.size()) != std::string_view(wanted.data(), wanted.size()))
+        if (s.phase_ != phase::open || !s.ping_pending_ ||
+            std::string_view(payload.data(), payload.size()) != std::string_view(wanted.data(), wanted.size()))
             return;
         std::chrono::microseconds const took =
             std::chrono::duration_cast<std::chrono::microseconds>(shard.loop().now() - s.due_at_);

@@ -109,7 +109,9 @@ public:
         bytes_ += bytes;
         waiting_.push_back(std::move(emission));
         any_.store(true, std::memory_order_release);
-        if (wake && !std::exchange(woken_, true))
+        // Much does not wait for the end of a turn: it would fill the mailbox while the shard sleeps.
+        bool const much = waiting_.size() > max_emissions_ / 64 || bytes_ > max_bytes_ / 256;
+        if ((wake || much) && !std::exchange(woken_, true))
             wakes_->notify();
         return outcome::queued;
     }

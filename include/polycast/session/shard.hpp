@@ -304,9 +304,8 @@ public:
         turn_scope(turn_scope const&) = delete;
         ~turn_scope()
         {
-            shard_.port_->wake_shards();  // they work beside this one
+            shard_.port_->wake_shards();
             shard_.take_mail(mail_a_turn_bytes);
-            shard_.port_->wake_shards();  // a producer may have gone on
             port_type::current_port() = port_before_;
             port_type::current_shard() = shard_before_;
             port_type::unwoken_shards() = unwoken_before_;
@@ -363,7 +362,6 @@ private:
         if (s == nullptr || s->connection_ != connection)
             return;
         turn_scope const scope(*this);
-        s->reading_ = false;
         or_ends(*s, [&] { input_.read(*s, ec); });
     }
     /// The end of a turn: one write for each session that has something, then the farewells.
