@@ -287,19 +287,43 @@ BOOST_AUTO_TEST_CASE(a_mailbox_is_bounded_in_bytes_too)
     BOOST_TEST((box.push(kilobyte(), false) == outcome::queued));
 }
 
-BOOST_AUTO_TEST_CASE(a_push_from_the_shards_own_thread_wakes_nobody)
+BOOST_AUTO_TEST_CASE(a_push_that_need_not_wake_does_so_only_when_much_waits)
 {
     pc::transport::world w{1};
     sim::loop loop{w};
     sim::notifier wakes{loop};
     int woken = 0;
-    wakes.wait([&] { ++woken; });
+    auto const listen = [&](auto& self) -> void {
+        wakes.wait([&] {
+            ++woken;
+            self(self);
+        });
+    };
+    listen(listen);
     pc::detail::mailbox<C> box;
-    box.open(wakes, 10, 1000);
-    BOOST_TEST((box.push({}, false) == outcome::queued));
+    box.open(wakes, 640, 256'000);
+    for (int i = 0; i < 10; ++i)
+        BOOST_TEST((box.push({}, false) == outcome::queued));
     w.run_until_idle();
     BOOST_TEST(woken == 0);
     BOOST_TEST(box.any());
+    for (int i = 0; i < 10; ++i)
+        BOOST_TEST((box.push({}, false) == outcome::queued));
+    w.run_until_idle();
+    BOOST_TEST(woken == 1);  // for all of it
+    box.wake();
+    w.run_until_idle();
+    BOOST_TEST(woken == 1);
+    std::vector<pc::detail::posted<C>> mail;
+    box.take(mail);
+    BOOST_TEST(mail.size() == 20u);
+    box.wake();  // nothing waits
+    w.run_until_idle();
+    BOOST_TEST(woken == 1);
+    BOOST_TEST((box.push({}, false) == outcome::queued));
+    box.wake();
+    w.run_until_idle();
+    BOOST_TEST(woken == 2);
 }
 
 BOOST_AUTO_TEST_CASE(a_port_names_every_shard_by_a_bit)
