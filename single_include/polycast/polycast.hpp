@@ -7223,13 +7223,13 @@ using ledger = basic_ledger<>;
 
 namespace polycast::inline v0::detail {
 
-/// A few large buffers that were used and will be again: memory that is freed and taken anew costs a page fault for each
-/// of its pages. Bounded in number and size; small ones are not worth a place. Not thread safe.
+/// Some large buffers that were used and will be again: memory that is freed and taken anew costs a page fault for each
+/// of its pages. 16 MiB at most; small ones are not worth a place. Not thread safe.
 class spare_buffers {
 public:
-    static constexpr std::size_t most = 4;
+    static constexpr std::size_t most = 16;
     static constexpr std::size_t min_bytes = 64 * 1024;
-    static constexpr std::size_t max_bytes = 2 * 1024 * 1024;
+    static constexpr std::size_t max_bytes = 1024 * 1024;
 
     /// The largest whose capacity is from `at_least` to `at_most`; one without any if there is none.
     [[nodiscard]] byte_buffer take(std::size_t at_least, std::size_t at_most) noexcept

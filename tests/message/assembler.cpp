@@ -437,15 +437,19 @@ BOOST_AUTO_TEST_CASE(of_buffers_that_were_used_a_few_are_kept_the_largest_and_le
     };
     auto const take = [&](std::size_t from, std::size_t to) { return spares.take(from, to).capacity(); };
     BOOST_TEST(take(0, ~std::size_t{0}) == 0U);
-    for (std::size_t const kib : {1U, 63U, 64U, 100U, 3'000U, 200U, 300U, 80U, 400U})  // too small, too large, and one too many
+    for (std::size_t const kib : {1U, 63U, 100U, 1'025U, 200U, 300U, 400U})  // some too small or too large
         keep(kib * 1024);
-    BOOST_TEST(take(0, 90 * 1024) == 0U);  // the smaller ones made place
+    BOOST_TEST(take(0, 90 * 1024) == 0U);
     BOOST_TEST(take(150 * 1024, 350 * 1024) == 300 * 1024U);
     BOOST_TEST(take(150 * 1024, 350 * 1024) == 200 * 1024U);
     BOOST_TEST(take(150 * 1024, 350 * 1024) == 0U);
     BOOST_TEST(take(0, ~std::size_t{0}) == 400 * 1024U);
     BOOST_TEST(take(0, ~std::size_t{0}) == 100 * 1024U);
     BOOST_TEST(take(0, ~std::size_t{0}) == 0U);
+    for (std::size_t kib = 100; kib != 120; ++kib)  // more than are kept: the smaller ones make place
+        keep(kib * 1024);
+    BOOST_TEST(take(0, 103 * 1024) == 0U);
+    BOOST_TEST(take(0, 104 * 1024) == 104 * 1024U);
 }
 
 BOOST_AUTO_TEST_CASE(bytes_that_are_no_text_are_refused_where_they_are_read)
