@@ -3234,6 +3234,17 @@ inline char* write_real(char* at, double value) noexcept
     }
     return std::to_chars(at, at + 32, value).ptr;
 }
+/// Appends a number as JSON has it; NaN and infinity are the caller's to refuse.
+template <class Number>
+void write_number(byte_buffer& out, Number value)
+{
+    // The longest: 24 characters of a double, "-1.7976931348623157e+308"; a long double is written as a double.
+    char* const at = out.prepare(32);
+    if constexpr (std::same_as<Number, double>)
+        out.commit(static_cast<std::size_t>(write_real(at, value) - at));
+    else
+        out.commit(static_cast<std::size_t>(std::to_chars(at, at + 32, value).ptr - at));
+}
 
 }  // namespace polycast::inline v0::detail
 
@@ -3426,12 +3437,7 @@ struct json_writer {
     template <class Number>
     void number(Number value)
     {
-        // The longest: 24 characters of a double, "-1.7976931348623157e+308"; a long double is written as a double.
-        char* const at = out.prepare(32);
-        if constexpr (std::same_as<Number, double>)
-            out.commit(static_cast<std::size_t>(write_real(at, value) - at));
-        else
-            out.commit(static_cast<std::size_t>(std::to_chars(at, at + 32, value).ptr - at));
+        write_number(out, value);
     }
 
     /// Each field as `,"key":value`; a `std::optional` without value is left out.
@@ -8727,7 +8733,8 @@ struct session_record {
     std::uint64_t bytes_in = 0;   ///< on the wire
     std::uint64_t bytes_out = 0;  ///< accepted for the wire
     std::uint32_t errors = 0;
-    std::chrono::duration<std::uint32_t, std::micro> round_trip{0};  ///< moving average of heartbeat answers (weight 0.1); 0: none yet
+    /// Moving average of heartbeat answers (weight 0.1); 0: none yet.
+    std::chrono::duration<std::uint32_t, std::micro> round_trip{0};
 };
 
 namespace detail {
@@ -8990,7 +8997,7 @@ private:
     detail::phase phase_ = detail::phase::handshake;
     std::uint8_t profile_ = 0;
     lane_mask due_ = 0;            ///< lanes that may be written now
-    bool reading_ : 1 = false;     ///< a wait for bytes is pending
+    bool reading_ : 1 = false;     ///< a wait for bytes is pending, or they are being read
     bool blocked_ : 1 = false;     ///< a wait for room is pending
     bool plain_ : 1 = true;        ///< no subprotocol was agreed
     bool ping_pending_ : 1 = false;
@@ -9016,7 +9023,7 @@ private:
     time_point active_at_{};
     assembler<role::server> assembler_{};
     [[no_unique_address]] detail::context_of<typename C::compression> context_{};  ///< of `deflate<dedicated>`
-    [[no_unique_address]] detail::parting_of<typename C::delivery> parting_{};  ///< how the connection of a kept session is ending
+    [[no_unique_address]] detail::parting_of<typename C::delivery> parting_{};  ///< how a kept one's connection is ending
     std::unique_ptr<std::string> head_{};  ///< of the request, while incomplete; then the reason of our close
     std::string user_{};
     detail::room_waiter* waiting_ = nullptr;
@@ -15358,6 +15365,13 @@ struct posted {
     }
 };
 
+/// Whether a shard is woken for what is posted to it.
+enum class waking : std::uint8_t {
+    never,      ///< it looks at the end of its turn by itself
+    when_much,  ///< the caller wakes it later; much does not wait: it would fill the mailbox while the shard sleeps
+    at_once,
+};
+
 /// Emissions from other threads wait here for their shard. Bounded; many may push, the shard takes all at once.
 template <class C>
 class mailbox {
@@ -15388,9 +15402,8 @@ public:
         std::lock_guard const lock(mutex_);
         return wakes_ == nullptr || (waiting_.size() < max_emissions_ && bytes_ + bytes <= max_bytes_);
     }
-    /// From any thread. Without `wake`, the caller sees to it that the shard looks. `surely`: there was room a moment ago;
-    /// who came in between does not matter.
-    [[nodiscard]] outcome push(posted<C>&& emission, bool wake, bool surely = false)
+    /// From any thread. `surely`: there was room a moment ago; who came in between does not matter.
+    [[nodiscard]] outcome push(posted<C>&& emission, waking when, bool surely = false)
     {
         std::lock_guard const lock(mutex_);
         if (wakes_ == nullptr)
@@ -15401,9 +15414,8 @@ public:
         bytes_ += bytes;
         waiting_.push_back(std::move(emission));
         any_.store(true, std::memory_order_release);
-        // Much does not wait for the end of a turn: it would fill the mailbox while the shard sleeps.
         bool const much = waiting_.size() > max_emissions_ / 64 || bytes_ > max_bytes_ / 256;
-        if ((wake || much) && !std::exchange(woken_, true))
+        if ((when == waking::at_once || (when == waking::when_much && much)) && !std::exchange(woken_, true))
             wakes_->notify();
         return outcome::queued;
     }
@@ -15555,9 +15567,9 @@ public:
 private:
     [[nodiscard]] outcome post_one(std::uint32_t shard, posted<C>&& emission, bool surely)
     {
-        bool const in_turn = current_port() == this;
-        auto const o = mailboxes[shard].push(std::move(emission), !in_turn, surely);
-        if (in_turn && current_shard() != shard)
+        auto const when = current_port() != this ? waking::at_once : current_shard() == shard ? waking::never : waking::when_much;
+        auto const o = mailboxes[shard].push(std::move(emission), when, surely);
+        if (when == waking::when_much)
             unwoken_shards() |= std::uint64_t{1} << shard;
         if (o == outcome::queued)
             shared_observer.count_shared(metric::emissions_posted, 1);
@@ -16541,13 +16553,6 @@ namespace polycast::inline v0::detail {
     return 30;
 }
 
-template <class Number>
-void write_digits(byte_buffer& out, Number value)
-{
-    char* const at = out.prepare(32);
-    out.commit(static_cast<std::size_t>(std::to_chars(at, at + 32, value).ptr - at));
-}
-
 /// Appends the next value as JSON. What JSON has no form for is refused: other keys than strings, NaN and infinity,
 /// extensions but for timestamps, which become RFC 3339 text; bin becomes base64.
 inline bool msgpack_to_json(msgpack_reader& in, byte_buffer& out, json_path const* path)
@@ -16564,7 +16569,7 @@ inline bool msgpack_to_json(msgpack_reader& in, byte_buffer& out, json_path cons
         msgpack_integer number;
         if (!in.integer(number, path))
             return false;
-        number.negative ? write_digits(out, static_cast<std::int64_t>(number.bits)) : write_digits(out, number.bits);
+        number.negative ? write_number(out, static_cast<std::int64_t>(number.bits)) : write_number(out, number.bits);
         return true;
     }
     case msgpack_kind::real: {
@@ -16573,7 +16578,7 @@ inline bool msgpack_to_json(msgpack_reader& in, byte_buffer& out, json_path cons
             return false;
         if (!(value >= std::numeric_limits<double>::lowest() && value <= std::numeric_limits<double>::max()))
             return in.fail(serializer_error::out_of_range, "not a finite number", path);
-        write_digits(out, value);
+        write_number(out, value);
         return true;
     }
     case msgpack_kind::text: {
@@ -19300,9 +19305,7 @@ public:
         message_limits const limits{options.max_message_bytes,
                                     options.max_frame_bytes != 0 ? options.max_frame_bytes : options.max_message_bytes,
                                     options.max_fragments};
-        inbound<Shard> sink{shard_, s};
-        if (std::error_code const ec = s.assembler_.consume(bytes, limits, sink))
-            shard_.ends().fail(s, close_code_for(ec), ec.message());
+        assemble(s, [&](inbound<Shard>& sink) { return s.assembler_.consume(bytes, limits, sink); });
     }
     /// What a large message was put together in; another will be.
     void keep(byte_buffer&& used) noexcept { spares_.keep(std::move(used)); }
@@ -19355,8 +19358,13 @@ private:
     }
     void received_in_place(session_type& s, std::size_t count)
     {
+        assemble(s, [&](inbound<Shard>& sink) { return s.assembler_.arrived(count, sink); });
+    }
+    template <class F>
+    void assemble(session_type& s, F f)
+    {
         inbound<Shard> sink{shard_, s};
-        if (std::error_code const ec = s.assembler_.arrived(count, sink))
+        if (std::error_code const ec = f(sink))
             shard_.ends().fail(s, close_code_for(ec), ec.message());
     }
     /// The connection of `s` resumes another session. `rest`: what was read and not looked at.

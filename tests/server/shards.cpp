@@ -117,53 +117,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(an_exception_of_receivers_holds_on_the_other_shard
     }));
 }
 
-/// Emits to a room, and does not come back until it is let go.
-struct stalling {
-    static inline std::atomic<bool> emitted = false;
-    static inline std::atomic<bool> let_go = false;
-    void opened(auto& session)
-    {
-        session.join("hall");
-        session.send(std::to_string(session.handle().shard));
-    }
-    void on(auto& session, pc::message const&)
-    {
-        session.to_room("hall").send("from the handler");
-        emitted = true;
-        let_go.wait(false);
-    }
-};
-
-BOOST_AUTO_TEST_CASE(a_handler_that_takes_long_keeps_nobody_elses_emission_from_the_other_shard)
-{
-    stage<pc::server<stalling, pc::serializer::raw, tcp>> on({.shards = 2, .tick = std::chrono::hours(1)});
-    struct release {
-        ~release()
-        {
-            stalling::let_go = true;
-            stalling::let_go.notify_all();
-        }
-    } const at_the_end;
-    auto const shard_of = [](auto const& p) { return p.frames.at(0).payload; };
-    auto const elsewhere = [&] {
-        return std::ranges::find_if(on.peers, [&](auto const& p) { return shard_of(p) != shard_of(on.peers[0]); });
-    };
-    do {
-        on.join();
-        BOOST_REQUIRE(on.until([&] { return !on.peers.back().frames.empty(); }));
-        BOOST_REQUIRE(on.peers.size() < 64u);
-    } while (elsewhere() == on.peers.end());
-    on.peers[0].text("go");
-    BOOST_REQUIRE(on.until([] { return stalling::emitted.load(); }));
-    on.server->emitter().to_room("hall").send("from outside");
-    auto const other = elsewhere();
-    BOOST_REQUIRE(on.until([&] { return other->frames.size() == 3; }));
-    BOOST_TEST(other->frames[1].payload == "from the handler");
-    BOOST_TEST(other->frames[2].payload == "from outside");
-}
-
-/// Emits as often as it is told, and does not come back before it is let go, if it was told much.
+/// Emits to a room as often as a message says, and, if that ends in "!", does not come back until it is let go.
 struct talkative {
+    static inline std::atomic<bool> emitted = false;
     static inline std::atomic<bool> let_go = false;
     void opened(auto& session)
     {
@@ -174,37 +130,61 @@ struct talkative {
     {
         auto const count = std::stoul(std::string(m.payload));
         for (std::size_t i = 0; i < count; ++i)
-            session.to_room("hall").send("x");
-        if (count > 1)
+            session.to_room("hall").send("from the handler");
+        emitted = true;
+        if (m.payload.ends_with('!'))
             let_go.wait(false);
     }
 };
 
-BOOST_AUTO_TEST_CASE(the_other_shard_is_woken_at_the_end_of_a_turn_or_when_much_waits_for_it)
-{
-    // No tick wakes anybody.
-    stage<pc::server<talkative, pc::serializer::raw, tcp>> on({.shards = 2, .tick = std::chrono::hours(1)});
-    struct release {
-        ~release()
-        {
-            talkative::let_go = true;
-            talkative::let_go.notify_all();
+/// Members of the hall on both shards. No tick wakes anybody.
+struct two_halves : stage<pc::server<talkative, pc::serializer::raw, tcp>> {
+    peer* speaker;
+    peer* other = nullptr;  ///< on the other shard
+
+    two_halves() : stage({.shards = 2, .tick = std::chrono::hours(1)})
+    {
+        talkative::emitted = talkative::let_go = false;
+        while (other == nullptr) {
+            peer& p = join();
+            BOOST_REQUIRE(until([&] { return !p.frames.empty(); }));
+            speaker = &peers.front();
+            if (p.frames[0].payload != speaker->frames[0].payload)
+                other = &p;
+            BOOST_REQUIRE(peers.size() < 64u);
         }
-    } const at_the_end;
-    auto const elsewhere = [&] {
-        return std::ranges::find_if(on.peers,
-                                    [&](auto const& p) { return p.frames.at(0).payload != on.peers[0].frames.at(0).payload; });
-    };
-    do {
-        on.join();
-        BOOST_REQUIRE(on.until([&] { return !on.peers.back().frames.empty(); }));
-        BOOST_REQUIRE(on.peers.size() < 64u);
-    } while (elsewhere() == on.peers.end());
-    auto const other = elsewhere();
-    on.peers[0].text("1");
-    BOOST_REQUIRE(on.until([&] { return other->frames.size() == 2; }));
-    on.peers[0].text("5000");  // and its turn does not end
-    BOOST_REQUIRE(on.until([&] { return other->frames.size() > 1000; }));
+    }
+    ~two_halves()
+    {
+        talkative::let_go = true;
+        talkative::let_go.notify_all();
+    }
+};
+
+BOOST_AUTO_TEST_CASE(the_other_shard_is_woken_when_a_turn_ends)
+{
+    two_halves on;
+    on.speaker->text("1");
+    BOOST_REQUIRE(on.until([&] { return on.other->frames.size() == 2; }));
+    BOOST_TEST(on.other->frames[1].payload == "from the handler");
+}
+
+BOOST_AUTO_TEST_CASE(the_other_shard_is_woken_when_much_waits_for_it)
+{
+    two_halves on;
+    on.speaker->text("5000!");
+    BOOST_REQUIRE(on.until([&] { return on.other->frames.size() > 1000; }));
+}
+
+BOOST_AUTO_TEST_CASE(a_handler_that_takes_long_keeps_nobody_elses_emission_from_the_other_shard)
+{
+    two_halves on;
+    on.speaker->text("1!");
+    BOOST_REQUIRE(on.until([] { return talkative::emitted.load(); }));
+    on.server->emitter().to_room("hall").send("from outside");
+    BOOST_REQUIRE(on.until([&] { return on.other->frames.size() == 3; }));
+    BOOST_TEST(on.other->frames[1].payload == "from the handler");
+    BOOST_TEST(on.other->frames[2].payload == "from outside");
 }
 
 BOOST_AUTO_TEST_CASE(caps_hold_over_both_shards)

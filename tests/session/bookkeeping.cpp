@@ -32,6 +32,7 @@
 namespace pc = polycast;
 using namespace std::chrono_literals;
 using pc::outcome;
+using pc::detail::waking;
 using sim = pc::transport::simulated;
 
 BOOST_AUTO_TEST_SUITE(slot_map)
@@ -244,12 +245,12 @@ BOOST_AUTO_TEST_CASE(a_mailbox_takes_nothing_before_it_is_open_after_it_is_close
     int woken = 0;
     wakes.wait([&] { ++woken; });
     pc::detail::mailbox<C> box;
-    BOOST_TEST((box.push({}, true) == outcome::gone));
+    BOOST_TEST((box.push({}, waking::at_once) == outcome::gone));
     box.open(wakes, 2, 1000);
     BOOST_TEST(!box.any());
-    BOOST_TEST((box.push({.name = "1"}, true) == outcome::queued));
-    BOOST_TEST((box.push({.name = "2"}, true) == outcome::queued));
-    BOOST_TEST((box.push({.name = "3"}, true) == outcome::over_budget));
+    BOOST_TEST((box.push({.name = "1"}, waking::at_once) == outcome::queued));
+    BOOST_TEST((box.push({.name = "2"}, waking::at_once) == outcome::queued));
+    BOOST_TEST((box.push({.name = "3"}, waking::at_once) == outcome::over_budget));
     w.run_until_idle();
     BOOST_TEST(woken == 1);  // wake-ups merge
     std::vector<pc::detail::posted<C>> mail;
@@ -259,9 +260,9 @@ BOOST_AUTO_TEST_CASE(a_mailbox_takes_nothing_before_it_is_open_after_it_is_close
     BOOST_REQUIRE(mail.size() == 2u);
     BOOST_TEST(mail[0].name == "1");
     BOOST_TEST(mail[1].name == "2");
-    BOOST_TEST((box.push({}, true) == outcome::queued));
+    BOOST_TEST((box.push({}, waking::at_once) == outcome::queued));
     BOOST_TEST(box.close() == 1u);
-    BOOST_TEST((box.push({}, true) == outcome::gone));
+    BOOST_TEST((box.push({}, waking::at_once) == outcome::gone));
 }
 
 BOOST_AUTO_TEST_CASE(a_mailbox_is_bounded_in_bytes_too)
@@ -277,17 +278,32 @@ BOOST_AUTO_TEST_CASE(a_mailbox_is_bounded_in_bytes_too)
                                          [](std::size_t) { return true; }, [](pc::metric) {})};
     };
     int accepted = 0;
-    while (accepted < 10 && box.push(kilobyte(), false) == outcome::queued)
+    while (accepted < 10 && box.push(kilobyte(), waking::never) == outcome::queued)
         ++accepted;
     BOOST_TEST(accepted == 2);
-    BOOST_TEST((box.push(kilobyte(), false) == outcome::over_budget));
+    BOOST_TEST((box.push(kilobyte(), waking::never) == outcome::over_budget));
     std::vector<pc::detail::posted<C>> mail;
     box.take(mail);
     BOOST_TEST(mail.size() == 2u);
-    BOOST_TEST((box.push(kilobyte(), false) == outcome::queued));
+    BOOST_TEST((box.push(kilobyte(), waking::never) == outcome::queued));
 }
 
-BOOST_AUTO_TEST_CASE(a_push_that_need_not_wake_does_so_only_when_much_waits)
+BOOST_AUTO_TEST_CASE(a_push_from_the_shards_own_thread_wakes_nobody)
+{
+    pc::transport::world w{1};
+    sim::loop loop{w};
+    sim::notifier wakes{loop};
+    int woken = 0;
+    wakes.wait([&] { ++woken; });
+    pc::detail::mailbox<C> box;
+    box.open(wakes, 10, 1000);
+    BOOST_TEST((box.push({}, waking::never) == outcome::queued));
+    w.run_until_idle();
+    BOOST_TEST(woken == 0);
+    BOOST_TEST(box.any());
+}
+
+BOOST_AUTO_TEST_CASE(a_push_of_another_turn_wakes_when_much_waits_or_when_it_ends)
 {
     pc::transport::world w{1};
     sim::loop loop{w};
@@ -303,12 +319,12 @@ BOOST_AUTO_TEST_CASE(a_push_that_need_not_wake_does_so_only_when_much_waits)
     pc::detail::mailbox<C> box;
     box.open(wakes, 640, 256'000);
     for (int i = 0; i < 10; ++i)
-        BOOST_TEST((box.push({}, false) == outcome::queued));
+        BOOST_TEST((box.push({}, waking::when_much) == outcome::queued));
     w.run_until_idle();
     BOOST_TEST(woken == 0);
     BOOST_TEST(box.any());
     for (int i = 0; i < 10; ++i)
-        BOOST_TEST((box.push({}, false) == outcome::queued));
+        BOOST_TEST((box.push({}, waking::when_much) == outcome::queued));
     w.run_until_idle();
     BOOST_TEST(woken == 1);  // for all of it
     box.wake();
@@ -320,7 +336,7 @@ BOOST_AUTO_TEST_CASE(a_push_that_need_not_wake_does_so_only_when_much_waits)
     box.wake();  // nothing waits
     w.run_until_idle();
     BOOST_TEST(woken == 1);
-    BOOST_TEST((box.push({}, false) == outcome::queued));
+    BOOST_TEST((box.push({}, waking::when_much) == outcome::queued));
     box.wake();
     w.run_until_idle();
     BOOST_TEST(woken == 2);

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <polycast/detail/byte_buffer.hpp>
+
 #include <charconv>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 
@@ -33,6 +36,17 @@ inline char* write_real(char* at, double value) noexcept
         return at + digits;
     }
     return std::to_chars(at, at + 32, value).ptr;
+}
+/// Appends a number as JSON has it; NaN and infinity are the caller's to refuse.
+template <class Number>
+void write_number(byte_buffer& out, Number value)
+{
+    // The longest: 24 characters of a double, "-1.7976931348623157e+308"; a long double is written as a double.
+    char* const at = out.prepare(32);
+    if constexpr (std::same_as<Number, double>)
+        out.commit(static_cast<std::size_t>(write_real(at, value) - at));
+    else
+        out.commit(static_cast<std::size_t>(std::to_chars(at, at + 32, value).ptr - at));
 }
 
 }  // namespace polycast::inline v0::detail

@@ -11,9 +11,7 @@
 #include <polycast/serializer/timestamp.hpp>
 #include <polycast/serializer/value.hpp>
 
-#include <charconv>
 #include <chrono>
-#include <concepts>
 #include <cstddef>
 #include <limits>
 #include <string_view>
@@ -39,12 +37,7 @@ struct json_writer {
     template <class Number>
     void number(Number value)
     {
-        // The longest: 24 characters of a double, "-1.7976931348623157e+308"; a long double is written as a double.
-        char* const at = out.prepare(32);
-        if constexpr (std::same_as<Number, double>)
-            out.commit(static_cast<std::size_t>(write_real(at, value) - at));
-        else
-            out.commit(static_cast<std::size_t>(std::to_chars(at, at + 32, value).ptr - at));
+        write_number(out, value);
     }
 
     /// Each field as `,"key":value`; a `std::optional` without value is left out.

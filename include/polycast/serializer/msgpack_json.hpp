@@ -2,6 +2,7 @@
 
 #include <polycast/detail/base64.hpp>
 #include <polycast/detail/byte_buffer.hpp>
+#include <polycast/detail/decimal.hpp>
 #include <polycast/serializer/error.hpp>
 #include <polycast/serializer/json_bind.hpp>
 #include <polycast/serializer/json_text.hpp>
@@ -56,13 +57,6 @@ namespace polycast::inline v0::detail {
     return 30;
 }
 
-template <class Number>
-void write_digits(byte_buffer& out, Number value)
-{
-    char* const at = out.prepare(32);
-    out.commit(static_cast<std::size_t>(std::to_chars(at, at + 32, value).ptr - at));
-}
-
 /// Appends the next value as JSON. What JSON has no form for is refused: other keys than strings, NaN and infinity,
 /// extensions but for timestamps, which become RFC 3339 text; bin becomes base64.
 inline bool msgpack_to_json(msgpack_reader& in, byte_buffer& out, json_path const* path)
@@ -79,7 +73,7 @@ inline bool msgpack_to_json(msgpack_reader& in, byte_buffer& out, json_path cons
         msgpack_integer number;
         if (!in.integer(number, path))
             return false;
-        number.negative ? write_digits(out, static_cast<std::int64_t>(number.bits)) : write_digits(out, number.bits);
+        number.negative ? write_number(out, static_cast<std::int64_t>(number.bits)) : write_number(out, number.bits);
         return true;
     }
     case msgpack_kind::real: {
@@ -88,7 +82,7 @@ inline bool msgpack_to_json(msgpack_reader& in, byte_buffer& out, json_path cons
             return false;
         if (!(value >= std::numeric_limits<double>::lowest() && value <= std::numeric_limits<double>::max()))
             return in.fail(serializer_error::out_of_range, "not a finite number", path);
-        write_digits(out, value);
+        write_number(out, value);
         return true;
     }
     case msgpack_kind::text: {

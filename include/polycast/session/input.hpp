@@ -53,9 +53,7 @@ public:
         message_limits const limits{options.max_message_bytes,
                                     options.max_frame_bytes != 0 ? options.max_frame_bytes : options.max_message_bytes,
                                     options.max_fragments};
-        inbound<Shard> sink{shard_, s};
-        if (std::error_code const ec = s.assembler_.consume(bytes, limits, sink))
-            shard_.ends().fail(s, close_code_for(ec), ec.message());
+        assemble(s, [&](inbound<Shard>& sink) { return s.assembler_.consume(bytes, limits, sink); });
     }
     /// What a large message was put together in; another will be.
     void keep(byte_buffer&& used) noexcept { spares_.keep(std::move(used)); }
@@ -108,8 +106,13 @@ private:
     }
     void received_in_place(session_type& s, std::size_t count)
     {
+        assemble(s, [&](inbound<Shard>& sink) { return s.assembler_.arrived(count, sink); });
+    }
+    template <class F>
+    void assemble(session_type& s, F f)
+    {
         inbound<Shard> sink{shard_, s};
-        if (std::error_code const ec = s.assembler_.arrived(count, sink))
+        if (std::error_code const ec = f(sink))
             shard_.ends().fail(s, close_code_for(ec), ec.message());
     }
     /// The connection of `s` resumes another session. `rest`: what was read and not looked at.

@@ -66,6 +66,13 @@ struct posted {
     }
 };
 
+/// Whether a shard is woken for what is posted to it.
+enum class waking : std::uint8_t {
+    never,      ///< it looks at the end of its turn by itself
+    when_much,  ///< the caller wakes it later; much does not wait: it would fill the mailbox while the shard sleeps
+    at_once,
+};
+
 /// Emissions from other threads wait here for their shard. Bounded; many may push, the shard takes all at once.
 template <class C>
 class mailbox {
@@ -96,9 +103,8 @@ public:
         std::lock_guard const lock(mutex_);
         return wakes_ == nullptr || (waiting_.size() < max_emissions_ && bytes_ + bytes <= max_bytes_);
     }
-    /// From any thread. Without `wake`, the caller sees to it that the shard looks. `surely`: there was room a moment ago;
-    /// who came in between does not matter.
-    [[nodiscard]] outcome push(posted<C>&& emission, bool wake, bool surely = false)
+    /// From any thread. `surely`: there was room a moment ago; who came in between does not matter.
+    [[nodiscard]] outcome push(posted<C>&& emission, waking when, bool surely = false)
     {
         std::lock_guard const lock(mutex_);
         if (wakes_ == nullptr)
@@ -109,9 +115,8 @@ public:
         bytes_ += bytes;
         waiting_.push_back(std::move(emission));
         any_.store(true, std::memory_order_release);
-        // Much does not wait for the end of a turn: it would fill the mailbox while the shard sleeps.
         bool const much = waiting_.size() > max_emissions_ / 64 || bytes_ > max_bytes_ / 256;
-        if ((wake || much) && !std::exchange(woken_, true))
+        if ((when == waking::at_once || (when == waking::when_much && much)) && !std::exchange(woken_, true))
             wakes_->notify();
         return outcome::queued;
     }
@@ -263,9 +268,9 @@ public:
 private:
     [[nodiscard]] outcome post_one(std::uint32_t shard, posted<C>&& emission, bool surely)
     {
-        bool const in_turn = current_port() == this;
-        auto const o = mailboxes[shard].push(std::move(emission), !in_turn, surely);
-        if (in_turn && current_shard() != shard)
+        auto const when = current_port() != this ? waking::at_once : current_shard() == shard ? waking::never : waking::when_much;
+        auto const o = mailboxes[shard].push(std::move(emission), when, surely);
+        if (when == waking::when_much)
             unwoken_shards() |= std::uint64_t{1} << shard;
         if (o == outcome::queued)
             shared_observer.count_shared(metric::emissions_posted, 1);

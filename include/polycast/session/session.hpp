@@ -45,7 +45,8 @@ struct session_record {
     std::uint64_t bytes_in = 0;   ///< on the wire
     std::uint64_t bytes_out = 0;  ///< accepted for the wire
     std::uint32_t errors = 0;
-    std::chrono::duration<std::uint32_t, std::micro> round_trip{0};  ///< moving average of heartbeat answers (weight 0.1); 0: none yet
+    /// Moving average of heartbeat answers (weight 0.1); 0: none yet.
+    std::chrono::duration<std::uint32_t, std::micro> round_trip{0};
 };
 
 namespace detail {
@@ -308,7 +309,7 @@ private:
     detail::phase phase_ = detail::phase::handshake;
     std::uint8_t profile_ = 0;
     lane_mask due_ = 0;            ///< lanes that may be written now
-    bool reading_ : 1 = false;     ///< a wait for bytes is pending
+    bool reading_ : 1 = false;     ///< a wait for bytes is pending, or they are being read
     bool blocked_ : 1 = false;     ///< a wait for room is pending
     bool plain_ : 1 = true;        ///< no subprotocol was agreed
     bool ping_pending_ : 1 = false;
@@ -334,7 +335,7 @@ private:
     time_point active_at_{};
     assembler<role::server> assembler_{};
     [[no_unique_address]] detail::context_of<typename C::compression> context_{};  ///< of `deflate<dedicated>`
-    [[no_unique_address]] detail::parting_of<typename C::delivery> parting_{};  ///< how the connection of a kept session is ending
+    [[no_unique_address]] detail::parting_of<typename C::delivery> parting_{};  ///< how a kept one's connection is ending
     std::unique_ptr<std::string> head_{};  ///< of the request, while incomplete; then the reason of our close
     std::string user_{};
     detail::room_waiter* waiting_ = nullptr;

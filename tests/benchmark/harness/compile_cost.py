@@ -25,7 +25,7 @@ def measure(names, quick):
     if 'polycast' in names:
         jobs.append((EVERYTHING, 'polycast', ROOT / 'tests/binary/everything.cpp', everything()))
     if quick:  # those that a claim is about
-        jobs = [job for job in jobs if job[0] in (INCLUDE, ECHO['polycast'], ECHO['beast'])]
+        jobs = [job for job in jobs if job[0] in (INCLUDE, DEFAULT_SERVER, ECHO['polycast'], ECHO['beast'])]
     results = {title: {} for title, *_ in jobs}
     compilers = ['g++'] if quick else [c for c in ('g++', 'clang++') if shutil.which(c)]
     for flags in (['-O0'],) if quick else (['-O0'], ['-O2', '-DNDEBUG']):
