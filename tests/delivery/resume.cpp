@@ -60,6 +60,26 @@ std::string hello_of(Peer const& p)
 
 BOOST_AUTO_TEST_SUITE(resuming_a_session)
 
+BOOST_AUTO_TEST_CASE(a_resumed_session_is_pinged_an_interval_after_it_resumed_whatever_was_pending)
+{
+    stage<reliable> st;
+    auto o = json();
+    o.answers_pings = false;
+    auto& before = st.join(o);
+    auto const session = field(before.hello, "session");
+    BOOST_REQUIRE(st.until([&] { return before.pings.size() == 1; }, 40s));
+    st.world.run_for(10s);
+    before.drop();
+    st.settle();
+    auto const resumed = st.now();
+    auto& after = resume(st, session, 0);
+    BOOST_TEST(field(hello_of(after), "resumed") == "true");
+    BOOST_REQUIRE(st.until([&] { return !after.pings.empty() || after.ended; }, 60s));
+    BOOST_REQUIRE(!after.pings.empty());
+    BOOST_TEST((after.pings[0].at - resumed >= 29s));
+    BOOST_TEST((after.pings[0].at - resumed <= 32s));
+}
+
 BOOST_AUTO_TEST_CASE(a_first_open_names_a_session_and_says_how_to_acknowledge)
 {
     stage<reliable> st;

@@ -408,7 +408,9 @@ BOOST_AUTO_TEST_CASE(the_round_trip_is_measured_by_the_heartbeat)
     BOOST_TEST(p.pings.size() == 3u);
     p.close();
     on.world.run_for(1s);
-    BOOST_TEST(on.j.closes() == 1u);
+    BOOST_REQUIRE(on.j.closes() == 1u);
+    BOOST_TEST((on.j.round_trips.at(0) >= 40ms));
+    BOOST_TEST((on.j.round_trips.at(0) < 41ms));
 }
 
 BOOST_AUTO_TEST_CASE(an_exception_in_closed_hurts_nobody)

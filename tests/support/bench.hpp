@@ -7,6 +7,7 @@
 #include <polycast/event/catalog.hpp>
 #include <polycast/server.hpp>
 
+#include <chrono>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -58,6 +59,7 @@ namespace support {
 
 /// What the application saw. Read it when the server is quiet, or under the lock.
 struct journal {
+    std::vector<std::chrono::microseconds> round_trips{};  ///< of those that have closed
     std::mutex mutex{};
     std::vector<pc::handle> opened{};
     std::vector<std::pair<pc::handle, pc::close_info>> closed{};
@@ -106,7 +108,10 @@ struct bench {
     }
     void closed(auto& s, pc::close_info const& info)
     {
-        j->with([&](auto& me) { me.closed.emplace_back(s.handle(), info); });
+        j->with([&](auto& me) {
+            me.closed.emplace_back(s.handle(), info);
+            me.round_trips.push_back(s.record().round_trip);
+        });
         if (s.user() == "unclosed")
             throw std::runtime_error("a secret of closed");
     }
