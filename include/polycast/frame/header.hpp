@@ -105,7 +105,7 @@ template <role Role>
 
 /// Writes `header` to `out`, which has room for `max_header_bytes`, and returns how many bytes it took. The masking key
 /// is written if `header.masked`: a client sets it, a server never.
-constexpr std::size_t encode_header(char* out, frame_header const& header) noexcept
+[[gnu::always_inline]] constexpr std::size_t encode_header(char* out, frame_header const& header) noexcept
 {
     unsigned const first = static_cast<unsigned>(header.op) | (header.fin ? 0x80U : 0U) | (header.rsv1 ? 0x40U : 0U);
     unsigned const mask_bit = header.masked ? 0x80U : 0U;

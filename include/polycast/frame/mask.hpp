@@ -37,40 +37,49 @@ constexpr std::uint64_t mask_bytes(char* out, char const* in, std::size_t count,
         }
         return (seen & 0x80) != 0 ? ~std::uint64_t{0} : 0x7F7F'7F7F'7F7F'7F7F;
     }
-    std::uint64_t const wide = (std::uint64_t{key} << 32) | key;
-    // In vector registers, by the extension that g++ and clang share: what they make of arrays of words goes through memory.
-    // memcpy because nothing here is aligned.
-    using vector [[gnu::vector_size(16)]] = std::uint64_t;
-    vector const keys = {wide, wide};
-    vector found = {0, 0};
-    for (; count >= 32; count -= 32, in += 32, out += 32) {
-        vector first, second;
-        std::memcpy(&first, in, 16);
-        std::memcpy(&second, in + 16, 16);
+    // The last block overlaps the one before it. It is read before that is written, since `out` may be `in`, and masked with
+    // the key as it is where the block begins. memcpy because nothing here is aligned.
+    masking_key const last_key = advance(key, count);
+    if (count >= 16) {
+        // In vector registers, by the extension that g++ and clang share: what they make of arrays of words goes through memory.
+        using vector [[gnu::vector_size(16)]] = masking_key;
+        auto const masked = [in](std::size_t at, masking_key k) {
+            vector bytes;
+            std::memcpy(&bytes, in + at, sizeof bytes);
+            return bytes ^ vector{k, k, k, k};
+        };
+        vector const last = masked(count - 16, last_key);
+        vector found = last;
+        std::size_t at = 0;
+        auto const block = [&] {
+            vector const bytes = masked(at, key);
+            std::memcpy(out + at, &bytes, sizeof bytes);
+            found |= bytes;
+            at += sizeof bytes;
+        };
+        while (count - at > 64)
+            block(), block(), block(), block();
+        while (count - at > 16)
+            block();
+        std::memcpy(out + count - 16, &last, 16);
+        auto const words = std::bit_cast<std::array<std::uint64_t, 2>>(found);
+        return words[0] | words[1];
+    }
+    auto const two_words = [&](auto keys, auto last_keys) -> std::uint64_t {
+        auto first = keys;
+        auto last = last_keys;
+        std::memcpy(&first, in, sizeof first);
+        std::memcpy(&last, in + count - sizeof last, sizeof last);
         first ^= keys;
-        second ^= keys;
-        std::memcpy(out, &first, 16);
-        std::memcpy(out + 16, &second, 16);
-        found |= first | second;
-    }
-    seen = found[0] | found[1];
-    for (; count >= 8; count -= 8, in += 8, out += 8) {
-        std::uint64_t word;
-        std::memcpy(&word, in, 8);
-        word ^= wide;
-        std::memcpy(out, &word, 8);
-        seen |= word;
-    }
-    if (count >= 4) {
-        std::uint32_t word;
-        std::memcpy(&word, in, 4);
-        word ^= key;
-        std::memcpy(out, &word, 4);
-        seen |= word;
-        count -= 4;
-        in += 4;
-        out += 4;
-    }
+        last ^= last_keys;
+        std::memcpy(out, &first, sizeof first);
+        std::memcpy(out + count - sizeof last, &last, sizeof last);
+        return first | last;
+    };
+    if (count >= 8)
+        return two_words(std::uint64_t{key} << 32 | key, std::uint64_t{last_key} << 32 | last_key);
+    if (count >= 4)
+        return two_words(key, last_key);
     auto const octets = std::bit_cast<std::array<char, 4>>(key);
     for (std::size_t i = 0; i != count; ++i) {
         out[i] = static_cast<char>(in[i] ^ octets[i]);

@@ -21,14 +21,14 @@ public:
 
     /// Fans out at least `max_bytes` if there is as much. The rest waits for another turn, so that what was fanned out
     /// can be written first. A call from inside a fan-out does nothing.
-    void take(Shard& shard, std::size_t max_bytes)
+    [[gnu::always_inline]] void take(Shard& shard, std::size_t max_bytes)
     {
-        if (waiting(shard))  // asked before each emission, and seldom true
+        if (waiting(shard)) [[unlikely]]  // asked before each emission
             take_waiting(shard, max_bytes);
     }
 
 private:
-    void take_waiting(Shard& shard, std::size_t max_bytes)
+    [[gnu::noinline]] void take_waiting(Shard& shard, std::size_t max_bytes)
     {
         if (std::exchange(taking_, true))
             return;
