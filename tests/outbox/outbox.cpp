@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -291,6 +292,76 @@ BOOST_AUTO_TEST_CASE(nodes_that_are_given_back_are_used_again)
     BOOST_TEST((std::ranges::adjacent_find(many) == many.end()));
     for (auto* const n : many)
         pool.give_back(n);
+}
+
+BOOST_AUTO_TEST_CASE(nodes_lie_side_by_side_however_they_came_back)
+{
+    node_pool pool;
+    auto const frame = pc::shared_frame::message(pc::opcode::text, "x");
+    std::vector<pc::detail::frame_node*> nodes;
+    for (int i = 0; i < 200; ++i)
+        nodes.push_back(pool.take(frame));
+    auto const first = nodes.front();
+    for (std::size_t step = 0; step < 7; ++step)
+        for (std::size_t i = step; i < nodes.size(); i += 7)
+            pool.give_back(nodes[nodes.size() - 1 - i]);
+    for (int i = 0; i < 200; ++i)
+        BOOST_TEST(pool.take(frame) == first + i);  // and a pool that goes drops what is still in its nodes
+}
+
+BOOST_AUTO_TEST_CASE(a_node_that_stays_keeps_no_other_from_being_used)
+{
+    node_pool pool;
+    auto const frame = pc::shared_frame::message(pc::opcode::text, "x");
+    std::set<pc::detail::frame_node*> seen;
+    std::vector<pc::detail::frame_node*> nodes;
+    auto const take = [&] {
+        for (int i = 0; i < 2000; ++i)
+            nodes.push_back(*seen.insert(pool.take(frame)).first);
+    };
+    take();
+    for (int turn = 0; turn < 20; ++turn) {
+        // One of each hundred waits on, and is in the way of its block; the others come back in some order.
+        std::vector<pc::detail::frame_node*> stay;
+        for (std::size_t i = 0; i < nodes.size(); ++i)
+            i % 100 == 0 ? stay.push_back(nodes[i]) : pool.give_back(nodes[i]);
+        nodes = {};
+        take();
+        for (auto* const node : stay)
+            pool.give_back(node);
+    }
+    BOOST_TEST(seen.size() < 2500u);
+    for (auto* const node : nodes) {
+        BOOST_REQUIRE(node->frame.get() == frame.get());
+        pool.give_back(node);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_stock_of_references_holds_as_many_as_it_gave_and_got)
+{
+    // Freed too early or never, a sanitizer would say so; each frame is also read by the last who holds it.
+    pc::detail::reference_stock stock;
+    std::vector<pc::frame_ref> held;
+    for (int turn = 0; turn < 3; ++turn) {
+        for (int f = 0; f < 200; ++f) {  // more than it has places for
+            auto const frame = pc::shared_frame::message(pc::opcode::text, std::to_string(f));
+            for (int receiver = 0; receiver < 150; ++receiver) {  // more than a handful
+                auto reference = stock.take(frame);
+                BOOST_REQUIRE(reference.get() == frame.get());
+                if (receiver % 3 == 0)
+                    stock.give_back(std::move(reference));
+                else if (receiver % 3 == 1)
+                    held.push_back(std::move(reference));
+            }
+        }
+        stock.settle();
+        for (std::size_t i = 0; i < held.size(); ++i) {
+            BOOST_REQUIRE(held[i]->payload() == std::to_string(i / 50));
+            if (i % 2 == 0)
+                stock.give_back(std::move(held[i]));
+        }
+        held.clear();
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -35,6 +35,8 @@ public:
         if (t_)
             t_->release();
     }
+    /// Gives up the reference without ending it: `adopt` takes it over.
+    [[nodiscard]] T* leave() noexcept { return std::exchange(t_, nullptr); }
     [[nodiscard]] T* get() const noexcept { return t_; }
     T& operator*() const noexcept { return *t_; }
     T* operator->() const noexcept { return t_; }

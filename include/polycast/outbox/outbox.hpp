@@ -4,6 +4,7 @@
 #include <polycast/outbox/lane.hpp>
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -60,6 +61,7 @@ public:
         detail::frame_node* const node = pool.take(std::move(frame));
         node->events = events;
         queues_[queue].push_back(node);
+        fill(queue);
         queued_bytes_ += bytes;
         count_staged(queue, bytes);
         events_ += events;
@@ -70,6 +72,7 @@ public:
     void remove(std::size_t queue, detail::frame_node* node) noexcept
     {
         queues_[queue].remove(node);
+        drain(queue);
         queued_bytes_ -= node->frame->wire_bytes();
         count_staged(queue, -node->frame->wire_bytes());
         events_ -= node->events;
@@ -79,7 +82,7 @@ public:
     [[nodiscard]] bool holds(shared_frame const* frame) const noexcept
     {
         for (std::size_t q = queue_of(lane::high); q < queue_count; ++q)
-            for (detail::frame_node const* n = queues_[q].front(); n != nullptr; n = n->next)
+            for (detail::frame_node const* n = queues_[q].front(); n != nullptr; n = queues_[q].after(n))
                 if (n->frame.get() == frame)
                     return true;
         return false;
@@ -89,7 +92,7 @@ public:
     {
         detail::frame_node* n = queues_[queue].front();
         while (n != nullptr && n->critical)
-            n = n->next;
+            n = queues_[queue].after(n);
         return n;
     }
 
@@ -98,18 +101,11 @@ public:
     /// starves.
     [[nodiscard]] std::size_t next(lane_mask due) const noexcept
     {
-        auto const ready = [&](std::size_t q) { return (due >> q & 1) != 0 && !queues_[q].empty(); };
-        if (ready(control))
-            return control;
-        if (ready(staged))
-            return staged;
+        unsigned const ready = due & filled_;
         static constexpr std::array<std::uint8_t, 16> preferred{2, 2, 3, 2, 2, 3, 2, 2, 3, 2, 2, 3, 2, 2, 3, 4};
-        if (std::size_t const first = preferred[turn_ % preferred.size()]; ready(first))
+        if (std::size_t const first = preferred[turn_ % preferred.size()]; (ready & control_only) == 0 && (ready >> first & 1) != 0)
             return first;
-        for (std::size_t q = queue_of(lane::high); q < queue_count; ++q)
-            if (ready(q))
-                return q;
-        return queue_count;
+        return ready == 0 ? queue_count : static_cast<std::size_t>(std::countr_zero(ready));
     }
     /// Takes the front of a queue. Its bytes and events stay counted until `count_out`. `in_turn`: it belongs to what was
     /// taken before, and is no turn of its own: else a lane whose events share frames would upset the weights.
@@ -118,16 +114,24 @@ public:
         turn_ = static_cast<std::uint8_t>(turn_ + (queue > staged && !in_turn));
         --waiting_[queue];
         count_staged(queue, -queues_[queue].front()->frame->wire_bytes());
-        return queues_[queue].pop_front();
+        auto* const node = queues_[queue].pop_front();
+        drain(queue);
+        return node;
     }
     /// Gives what `pop` took its final place. It stays counted.
     void stage(detail::frame_node* node) noexcept
     {
         queues_[staged].push_back(node);
+        fill(staged);
         count_staged(staged, node->frame->wire_bytes());
         ++waiting_[staged];
     }
     [[nodiscard]] detail::frame_node* front(std::size_t queue) const noexcept { return queues_[queue].front(); }
+    /// The one behind `node` in a queue, or none.
+    [[nodiscard]] detail::frame_node* after(std::size_t queue, detail::frame_node const* node) const noexcept
+    {
+        return queues_[queue].after(node);
+    }
     /// Puts back what `pop` took, last taken first.
     void unpop(std::size_t queue, detail::frame_node* node, bool in_turn = false) noexcept
     {
@@ -135,6 +139,7 @@ public:
         ++waiting_[queue];
         count_staged(queue, node->frame->wire_bytes());
         queues_[queue].push_front(node);
+        fill(queue);
     }
 
     /// What is left of a frame that the transport took in part. It goes before everything.
@@ -187,6 +192,12 @@ public:
     }
 
 private:
+    void fill(std::size_t queue) noexcept { filled_ = static_cast<lane_mask>(filled_ | 1U << queue); }
+    void drain(std::size_t queue) noexcept
+    {
+        if (queues_[queue].empty())
+            filled_ = static_cast<lane_mask>(filled_ & ~(1U << queue));
+    }
     void count_staged(std::size_t queue, std::size_t bytes) noexcept
     {
         if (queue == staged)
@@ -198,6 +209,7 @@ private:
             count_out(queues_[q].front()->frame->wire_bytes(), queues_[q].front()->events);
             pool.give_back(queues_[q].pop_front());
         }
+        drain(q);
         waiting_[q] = 0;
         if (q == staged)
             staged_bytes_ = 0;
@@ -211,6 +223,7 @@ private:
     std::size_t partial_at_ = 0;
     std::uint32_t events_ = 0;
     std::uint8_t turn_ = 0;
+    lane_mask filled_ = 0;  ///< queues that are not empty
 };
 static_assert(sizeof(outbox) <= 96, "an idle session pays for its outbox");
 

@@ -67,12 +67,12 @@ public:
     /// Before the frame is shared.
     void set_form(std::uint8_t form) noexcept { form_ = form; }
 
-    void acquire() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
-    void release() noexcept
+    void acquire(std::uint32_t count = 1) noexcept { references_.fetch_add(count, std::memory_order_relaxed); }
+    void release(std::uint32_t count = 1) noexcept
     {
         // The last owner needs no locked instruction: nobody else can be counting.
-        if (references_.load(std::memory_order_acquire) == 1 ||
-            references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        if (references_.load(std::memory_order_acquire) == count ||
+            references_.fetch_sub(count, std::memory_order_acq_rel) == count) {
             this->~shared_frame();
             std::free(this);
         }

@@ -158,7 +158,7 @@ private:
         auto const op = box.front(queue)->frame->op();
         bool const staged = box.front(queue)->joins;
         for (auto const* n = box.front(queue);
-             n != nullptr && n->frame->joinable() && n->joins == staged && n->frame->op() == op; n = n->next) {
+             n != nullptr && n->frame->joinable() && n->joins == staged && n->frame->op() == op; n = box.after(queue, n)) {
             auto const more = n->frame->payload().size() + (count != 0 ? separator_.size() : 0);
             if (payload + more + max_header_bytes > room || (count != 0 && payload + more > max_joined_bytes))
                 break;

@@ -17,11 +17,15 @@ namespace polycast::inline v0::detail {
 template <class Shard, class Sessions, class C>
 void fan_out(Shard& shard, Sessions const& to, posted<C> const& p, sent& result)
 {
-    for (auto* const s : to) {
+    auto const count = to.size();
+    for (std::size_t i = 0; i < count; ++i) {
+        auto* const s = to[i];
+        if (i + 2 < count)
+            to[i + 2]->prefetch();
         if (p.except && s->handle() == p.except)
             continue;
         if (auto const& frame = p.frames[shard.profile(*s)])
-            if (auto const o = shard.out().enqueue(*s, frame, p.urgent); o != outcome::gone)
+            if (auto const o = shard.out().enqueue(*s, shard.out().refer(frame), p.urgent); o != outcome::gone)
                 result.count(o);
     }
 }

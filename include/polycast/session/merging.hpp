@@ -85,31 +85,33 @@ public:
 
     /// What is to be queued for an emitted frame: itself, or with an older one that waits in the same queue.
     struct plan {
-        frame_ref frame;
+        frame_ref both{};             ///< of the two that were merged; else the emitted frame stands alone
         frame_node* taken = nullptr;  ///< the older one: it goes when the frame is queued
-        /// How much more waits by it.
-        [[nodiscard]] std::size_t more_bytes() const noexcept
+        /// How much more waits by it, if the emitted frame has `bytes`.
+        [[nodiscard]] std::size_t more_bytes(std::size_t bytes) const noexcept
         {
-            auto const before = taken == nullptr ? 0 : taken->frame->wire_bytes();
-            auto const after = frame->wire_bytes();
+            if (taken == nullptr)
+                return bytes;
+            auto const before = taken->frame->wire_bytes();
+            auto const after = both->wire_bytes();
             return after > before ? after - before : 0;
         }
         [[nodiscard]] std::size_t more_events() const noexcept { return taken == nullptr ? 1 : 0; }
     };
-    [[nodiscard]] plan merge([[maybe_unused]] session_type& s, frame_ref const& frame, [[maybe_unused]] std::size_t queue,
-                             [[maybe_unused]] urgency const& u)
+    [[nodiscard]] plan merge([[maybe_unused]] session_type& s, [[maybe_unused]] frame_ref const& frame,
+                             [[maybe_unused]] std::size_t queue, [[maybe_unused]] urgency const& u)
     {
         if constexpr (has_subjects) {
             if (!frame->coalesces() || !s.mergeable_ || u.alone)
-                return {frame};
+                return {};
             frame_node* const older = s.mergeable_->find(*frame, queue);
             if (older == nullptr)
-                return {frame};
+                return {};
             if (auto both = merger_.merge(older->frame, frame))
                 return {std::move(both), older};
             s.mergeable_->forget(older);  // nothing may be merged with it any more: it would overtake this one
         }
-        return {frame};
+        return {};
     }
     /// `older` has become part of another.
     void taken(session_type& s, frame_node* older, std::size_t queue)

@@ -59,9 +59,9 @@ public:
                 return outcome::refused;
             shard_.observe().count(metric::encodes, 1);
             if (!direct_.takes(s, urgency_of<Event>)) {
-                auto const frame = make_coalescing_frame<typename C::serializer>(head, event, text.view(), appended);
+                auto frame = make_coalescing_frame<typename C::serializer>(head, event, text.view(), appended);
                 frame->mark_joinable();
-                return enqueue(s, frame, urgency_of<Event>);
+                return enqueue(s, std::move(frame), urgency_of<Event>);
             }
         } else {
             if (C::serializer::encode(text, head, event))
@@ -82,16 +82,18 @@ public:
     }
     /// Queues a frame in a lane; the batching policy says when it is written. What there is no memory for is refused, as
     /// it is at a cap.
-    outcome enqueue(session_type& s, frame_ref const& emitted, urgency const& u)
+    outcome enqueue(session_type& s, frame_ref emitted, urgency const& u)
     {
         if (!s.takes_events())
             return outcome::gone;
         try {
-            return put_in_lane(s, emitted, u);
+            return put_in_lane(s, std::move(emitted), u);
         } catch (std::bad_alloc const&) {
             return refuse(s, u);
         }
     }
+    /// A further reference to a frame that many get.
+    [[nodiscard]] frame_ref refer(frame_ref const& to) { return nodes_.refer(to); }
     /// Whether so much more can be queued at once.
     [[nodiscard]] bool has_room(session_type const& s, std::size_t bytes, std::size_t events) const noexcept
     {
@@ -191,13 +193,20 @@ public:
                 if (session_type* const s = shard_.find(h); s != nullptr && s->has_connection() && !s->blocked_ &&
                                                             !s->held_ && staging_.needed(*s))
                     stage_or_end(*s, s->due_, staging_.good_write_bytes());
-        for (handle const h : flushing_)
-            if (session_type* const s = shard_.find(h)) {
+        for (std::size_t i = 0; i < flushing_.size(); ++i) {
+            if (i + 2 < flushing_.size())
+                if (session_type const* const soon = shard_.find(flushing_[i + 2]))
+                    soon->prefetch();
+            if (session_type* const s = shard_.find(flushing_[i])) {
                 s->dirty_ = false;
                 flush(*s);
             }
+        }
         flushing_.clear();
+        settle();
     }
+    /// Keeps no frame that nobody waits for.
+    void settle() noexcept { nodes_.settle(); }
     /// Once a tick: whoever waits for the log to be written is looked at again.
     void retry_log()
     {
@@ -297,20 +306,20 @@ private:
         pressure_.relieved(s);
         shard_.drained(s);
     }
-    outcome put_in_lane(session_type& s, frame_ref const& emitted, urgency const& u)
+    outcome put_in_lane(session_type& s, frame_ref&& emitted, urgency const& u)
     {
         auto const queue = outbox::queue_of(u.lane);
         auto plan = merging_.merge(s, emitted, queue, u);
         auto const bytes = emitted->wire_bytes();
-        if (!pressure_.has_room(s, plan.more_bytes(), plan.more_events())) {
+        if (!pressure_.has_room(s, plan.more_bytes(bytes), plan.more_events())) [[unlikely]] {
             if (!make_room(s, bytes, u))
                 return refuse(s, u);
-            plan = {emitted};  // the older one may have left meanwhile
+            plan = {};  // the older one may have left meanwhile
         }
         if (u.barrier && !stage_all(s))  // all that was emitted before it, whatever the lane
             return refuse(s, u);
         bool const first = s.box_.waiting(u.lane) == 0;
-        auto* const node = s.box_.push(nodes_, queue, plan.frame, u.event ? 1 : 0);
+        auto* const node = s.box_.push(nodes_, queue, std::move(plan.both ? plan.both : emitted), u.event ? 1 : 0);
         node->critical = u.critical;
         try {
             shard_.log().accepted(s, *node, u);
@@ -361,12 +370,12 @@ private:
         packing_.pack(s, message, directly);
         if (directly)
             return direct_.emit(s, message, u);
-        auto const frame = shared_frame::message(message.op, message.payload, message.rsv1);
+        auto frame = shared_frame::message(message.op, message.payload, message.rsv1);
         if (message.packed)
             frame->set_form(s.profile_);
         else if (message.is_event)
             frame->mark_joinable();
-        return !u.event && message.is_event ? answer(s, frame) : enqueue(s, frame, u);
+        return !u.event && message.is_event ? answer(s, frame) : enqueue(s, std::move(frame), u);
     }
     /// `first`: nothing waited in the lane before.
     outcome schedule(session_type& s, lane l, bool first)

@@ -53,6 +53,10 @@ namespace detail {
 
 template <class App, class C>
 class shard;
+template <class C>
+struct posted;
+template <class Shard, class Sessions, class C>
+void fan_out(Shard& shard, Sessions const& to, posted<C> const& p, sent& result);
 template <class Shard>
 class output;
 template <class Shard>
@@ -232,6 +236,8 @@ public:
 private:
     friend shard_type;
     friend class room_awaiter<session>;
+    template <class Shard, class Sessions, class D>
+    friend void detail::fan_out(Shard&, Sessions const&, detail::posted<D> const&, sent&);
     template <class>
     friend class detail::output;
     template <class>
@@ -302,6 +308,14 @@ private:
             w->go_on();
             w = next;
         }
+    }
+
+    /// What is to be queued for many touches each; a hint for one that comes soon.
+    void prefetch() const noexcept
+    {
+        __builtin_prefetch(this);
+        __builtin_prefetch(&box_);
+        __builtin_prefetch(&counts_);
     }
 
     shard_type* shard_;

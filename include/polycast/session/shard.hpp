@@ -398,6 +398,7 @@ private:
             want_turn();
         if constexpr (durable)
             out_.retry_log();
+        out_.settle();
         tick_.start(options_.tick, step{this, &shard::tick});
     }
     void out_of_time() { loop_.stop(); }
