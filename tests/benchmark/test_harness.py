@@ -77,6 +77,16 @@ class targets(unittest.TestCase):
         self.assertEqual(verdicts, ['PASS', 'FAIL', 'NOT MEASURED'])
         self.assertIn('at most 0.97 x: 0.96 x', str(next(iter(made.values()))))
 
+    def test_what_raw_misses_too_is_said_to_be_out_of_reach(self):
+        # A row without a raw server of its own has that of another.
+        made = self.claims({'cast1': {'polycast': {'cpu_us': 5}, 'bun': {'cpu_us': 10}, 'beast': {'cpu_us': 5}, 'raw': {'cpu_us': 4.5}},
+                            'deflate1': {'polycast': {'cpu_us': 5}, 'bun': {'cpu_us': 20}, 'beast': {'cpu_us': 100}},
+                            'deflate16': {'polycast': {'cpu_us': 5}, 'bun': {'cpu_us': 20}, 'beast': {'cpu_us': 100}}},
+                           ('polycast', 'bun', 'beast', 'raw'))
+        self.assertEqual([(claim.verdict, claim.out_of_reach) for claim in made.values()],
+                         [('PASS', False), ('FAIL', True), ('FAIL', True), ('PASS', False), ('FAIL', False), ('PASS', False)])
+        self.assertIn('0.25 x (out of reach: raw has 0.225 x)', str(list(made.values())[2]))
+
     def test_a_peer_that_was_not_asked_for_is_not_missing(self):
         self.assertEqual(len(self.claims({'echo20': {'polycast': {'cpu_us': 1}, 'bun': {'cpu_us': 2}}}, ('polycast', 'bun'))), 1)
 

@@ -248,6 +248,10 @@ BOOST_AUTO_TEST_CASE(limits_are_told_by_the_header_alone)
     BOOST_TEST(error_of(in_frame(opcode::binary, std::string(150, 'x')), limits) == "fine; holds 0");
     BOOST_TEST(error_of(only_header(in_frame(opcode::binary, std::string(151, 'x'))), limits) ==
                text_of(wire_error::frame_too_large));
+    // Nor is it taken if all of it is there.
+    BOOST_TEST(error_of(in_frame(opcode::text, std::string(151, 'x')), limits) == text_of(wire_error::frame_too_large));
+    BOOST_TEST(error_of(in_frame(opcode::text, std::string(100, 'x')), {.max_message_bytes = 99}) ==
+               text_of(wire_error::message_too_large));
     std::string const half = in_frame(opcode::binary, std::string(100, 'x'), false);
     BOOST_TEST(error_of(half + in_frame(opcode::continuation, std::string(100, 'x')), limits) == "fine; holds 0");
     BOOST_TEST(error_of(half + in_frame(opcode::continuation, std::string(101, 'x')).substr(0, 6), limits) ==

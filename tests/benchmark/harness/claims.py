@@ -24,6 +24,12 @@ class Claim:
     unit: str = 'x'
     at_least: bool = False  # else at most
     note: str = ''
+    floor: float | None = None  # what `raw` has of the same measure: no server on this kernel has less
+
+    @property
+    def out_of_reach(self):
+        """Whether a server that does nothing would miss it too."""
+        return self.floor is not None and not self.at_least and self.verdict == 'FAIL' and self.floor > self.limit
 
     @property
     def verdict(self):
@@ -33,7 +39,8 @@ class Claim:
 
     def __str__(self):
         said = f'{self.verdict:<5} {self.text}: at {"least" if self.at_least else "most"} {self.limit:.4g} {self.unit}'
-        return said + ('' if self.value is None else f': {self.value:.4g} {self.unit}') + self.note
+        floor = f' (out of reach: raw has {self.floor:.4g} {self.unit})' if self.out_of_reach else ''
+        return said + ('' if self.value is None else f': {self.value:.4g} {self.unit}') + self.note + floor
 
 
 def claims(results, compiled, high_lane, names):
@@ -43,7 +50,9 @@ def claims(results, compiled, high_lane, names):
         own = measured.get('polycast', {})
         for peer, limit in row.targets.items():
             if peer in names:
-                yield Claim(f'{row.title}, against {peer}', _ratio(own, measured.get(peer, {}), row), limit)
+                raw = results.get(row.floor or key, {}).get('raw', {}) if row.how == 'cost' else {}
+                yield Claim(f'{row.title}, against {peer}', _ratio(own, measured.get(peer, {}), row), limit,
+                            floor=_ratio(raw, measured.get(peer, {}), row))
         if row.how in _SPECIAL or row.kind == 'delivery':
             yield from (_reliable if row.kind == 'delivery' else _SPECIAL[row.how])(key, row, measured)
     if high_lane:

@@ -45,6 +45,7 @@ COMMANDS = {
         'beast': ['beast'],
         'websocketpp': ['websocketpp'],
         'ws': ['ws_echo.js'],
+        'raw': ['raw', '--room'],
     },
     'main': {'polycast': ['polycast_echo'], 'bun': ['bun_echo.js'], 'beast': ['beast']},
     'deflate': {
@@ -170,7 +171,7 @@ def server_command(kind, name, port, payload_bytes):
     else:
         command = [shutil.which('node'), HERE / 'peers' / program]
     if program == 'raw':
-        arguments = ['--bytes', payload_bytes]
+        arguments += ['--bytes', payload_bytes]
     return [str(part) for part in [*command, '--port', port, *arguments]]
 
 

@@ -114,5 +114,7 @@ def print_claims(results, compiled, high_lane, names):
     for claim in made:
         print(f'  {claim}')
     unmet = [claim for claim in made if claim.verdict != 'PASS']
-    print(f'  {len(made) - len(unmet)} of {len(made)} met')
+    beyond = sum(claim.out_of_reach for claim in unmet)
+    print(f'  {len(made) - len(unmet)} of {len(made)} met' +
+          (f'; {beyond} of the others would be missed by raw, which does nothing but read and write' if beyond else ''))
     return len(unmet)

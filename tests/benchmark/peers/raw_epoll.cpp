@@ -1,7 +1,8 @@
 // The floor: a server that knows nothing. It counts the bytes of masked frames of one known size and writes as many
-// canned replies, which is what any WebSocket server on epoll has to spend at least. Echo rows only.
+// canned replies, which is what any WebSocket server on epoll has to spend at least. With --room, whoever sends a frame of the
+// length of `sub` is a receiver, and every frame of anybody else is one can to each of them.
 //
-//   raw_epoll --port N --bytes PAYLOAD
+//   raw_epoll --port N --bytes PAYLOAD [--room]
 
 #include "../../../examples/load/wire.hpp"
 
@@ -41,13 +42,19 @@ int main(int argc, char** argv)
 {
     std::uint16_t port = 0;
     std::size_t payload_bytes = 20;
-    for (int i = 1; i + 1 < argc; i += 2) {
-        if (std::string_view(argv[i]) == "--port")
-            port = static_cast<std::uint16_t>(std::atoi(argv[i + 1]));
-        if (std::string_view(argv[i]) == "--bytes")
-            payload_bytes = static_cast<std::size_t>(std::atol(argv[i + 1]));
+    bool room = false;
+    for (int i = 1; i < argc; ++i) {
+        if (std::string_view(argv[i]) == "--port" && i + 1 < argc)
+            port = static_cast<std::uint16_t>(std::atoi(argv[++i]));
+        else if (std::string_view(argv[i]) == "--bytes" && i + 1 < argc)
+            payload_bytes = static_cast<std::size_t>(std::atol(argv[++i]));
+        else if (std::string_view(argv[i]) == "--room")
+            room = true;
     }
-    auto const payload = load::make_payload("", payload_bytes);
+    auto const payload = load::make_payload(room ? "pub" : "", payload_bytes);
+    auto const join_bytes = load::make_client_frame(load::opcode::text, "sub").size();
+    auto const joined = load::make_server_frame(load::opcode::text, "ok");
+    std::vector<peer*> receivers;
     auto const request_bytes = load::make_client_frame(load::opcode::text, payload).size();
     auto const reply = load::make_server_frame(load::opcode::text, payload);
     std::string canned;
@@ -116,6 +123,7 @@ int main(int argc, char** argv)
             if (got < 0)
                 continue;
             if (got == 0) {
+                std::erase(receivers, each);
                 ::close(each->fd);
                 delete each;
                 continue;
@@ -125,10 +133,23 @@ int main(int argc, char** argv)
                 ::send(each->fd, greeting.data(), greeting.size(), MSG_NOSIGNAL);
                 continue;
             }
+            if (room && static_cast<std::size_t>(got) == join_bytes) {
+                receivers.push_back(each);
+                ::send(each->fd, joined.data(), joined.size(), MSG_NOSIGNAL);
+                continue;
+            }
             each->counted_bytes += static_cast<std::size_t>(got);
-            each->unsent_bytes += each->counted_bytes / request_bytes * reply.size();
+            auto const answer_bytes = each->counted_bytes / request_bytes * reply.size();
             each->counted_bytes %= request_bytes;
-            flush(*each);
+            if (!room) {
+                each->unsent_bytes += answer_bytes;
+                flush(*each);
+            } else if (answer_bytes != 0) {
+                for (peer* const receiver : receivers) {
+                    receiver->unsent_bytes += answer_bytes;
+                    flush(*receiver);
+                }
+            }
         }
     }
 }
