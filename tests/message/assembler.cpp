@@ -200,6 +200,21 @@ BOOST_AUTO_TEST_CASE(what_came_before_a_fault_is_still_reported)
     check_every_split(stream, {"text:first", text_of(wire_error::reserved_opcode)});
 }
 
+BOOST_AUTO_TEST_CASE(a_header_that_is_wrong_is_refused_with_its_whole_payload_as_byte_by_byte)
+{
+    std::string const key = "key.", three = "\x83" + key + "abc", many(200, 'x');
+    BOOST_TEST(error_of("\x81\xFE"s + '\0' + '\x03' + key + "abc") == text_of(wire_error::length_not_minimal));
+    BOOST_TEST(error_of("\x82\xFE"s + '\0' + '\x7D' + key + many) == text_of(wire_error::length_not_minimal));
+    BOOST_TEST(error_of("\x81\x03"s + many) == text_of(wire_error::mask_missing));
+    BOOST_TEST(error_of("\x81\x7E"s + '\0' + '\x7E' + many) == text_of(wire_error::mask_missing));
+    for (char const first : {'\xC1', '\xA2', '\x91'})
+        BOOST_TEST(error_of(first + three) == text_of(wire_error::reserved_bits));
+    for (char const first : {'\x83', '\x87', '\x8B'})
+        BOOST_TEST(error_of(first + three) == text_of(wire_error::reserved_opcode));
+    BOOST_TEST(error_of('\x80' + three) == text_of(wire_error::unexpected_continuation));
+    BOOST_TEST(error_of('\x01' + three + '\x81' + three) == text_of(wire_error::expected_continuation));
+}
+
 BOOST_AUTO_TEST_CASE(text_that_is_not_utf8_is_refused_as_soon_as_the_byte_is_there)
 {
     std::string const bad = in_frame(opcode::text, "long enough \xED\xA0\x80 and more behind it, much more");

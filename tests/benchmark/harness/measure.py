@@ -98,7 +98,8 @@ def _in_turn(row, names, pace, pinned, summary, options=()):
     return {name: results[name] for name in names}
 
 
-def _load(row, server, warm_up, seconds, pinned, options):
+def load_arguments(row, server, warm_up, seconds, options):
+    """What the load generator is told, to put this row's load on `server`."""
     arguments = [row.load, '--seconds', seconds, '--warm-up', warm_up, *options]
     if row.load != 'connect':
         arguments += ['--bytes', row.bytes, '--in-flight', row.in_flight]
@@ -108,4 +109,8 @@ def _load(row, server, warm_up, seconds, pinned, options):
         arguments.append('--zstd' if row.kind == 'zstd' and server.name == 'polycast' else '--deflate')
     if server.name == 'at_most_once':
         arguments.append('--no-acks')  # nothing is kept for them
-    return load(server, arguments, pinned, timeout=warm_up + seconds + 40)
+    return arguments
+
+
+def _load(row, server, warm_up, seconds, pinned, options):
+    return load(server, load_arguments(row, server, warm_up, seconds, options), pinned, timeout=warm_up + seconds + 40)

@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
@@ -87,6 +88,13 @@ def run(command, **options):
     return done.stdout
 
 
+def apt_install(packages):
+    print('installing', ' '.join(packages), file=sys.stderr, flush=True)
+    environment = dict(os.environ, DEBIAN_FRONTEND='noninteractive')
+    run(['apt-get', 'update'], env=environment, timeout=300)
+    run(['apt-get', 'install', '-y', '--no-install-recommends', *packages], env=environment, timeout=600)
+
+
 def install(names):
     """Installs what `names` need and the machine lacks."""
     missing = {package for name in names for file, package in DEBIAN.get(name, {}).items() if not Path(file).exists()}
@@ -95,10 +103,7 @@ def install(names):
     if {'bun', 'ws'} & set(names) and not shutil.which('npm'):
         missing |= {'nodejs', 'npm'}
     if missing:
-        print('installing', ' '.join(sorted(missing)), flush=True)
-        environment = dict(os.environ, DEBIAN_FRONTEND='noninteractive')
-        run(['apt-get', 'update'], env=environment, timeout=300)
-        run(['apt-get', 'install', '-y', '--no-install-recommends', *sorted(missing)], env=environment, timeout=600)
+        apt_install(sorted(missing))
     wanted = []
     if 'ws' in names and not (NODE / 'node_modules/ws').exists():
         wanted.append('ws@8')
