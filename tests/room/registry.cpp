@@ -15,7 +15,7 @@ namespace pc = polycast;
 namespace {
 struct member {
     int id = 0;
-    std::vector<pc::group_registry<member>::membership> groups{};
+    pc::group_registry<member>::memberships groups{};
 };
 using registry = pc::group_registry<member>;
 

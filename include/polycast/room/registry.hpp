@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,7 +14,7 @@ namespace polycast::inline v0 {
 /// The sessions of one shard that share a name: a room's members, or a user's connections. Both maps are kept here, a
 /// group's members and a session's groups, so neither can be forgotten. An empty group vanishes.
 ///
-/// `Session` has a member `groups`, a `std::vector<group_registry<Session>::membership>`.
+/// `Session` has a member `groups`, a `group_registry<Session>::memberships`.
 template <class Session>
 class group_registry {
 public:
@@ -24,8 +25,37 @@ public:
     using named_group = typename detail::string_map<group>::value_type;
     /// That a session is member number `index` of `in`.
     struct membership {
-        named_group* in;
-        std::size_t index;
+        named_group* in = nullptr;
+        std::size_t index = 0;
+    };
+    /// A session's groups, in no order. Most have one, their user's, which needs no memory of its own.
+    class memberships {
+    public:
+        [[nodiscard]] std::size_t size() const noexcept { return first_.in == nullptr ? 0 : 1 + (rest_ ? rest_->size() : 0); }
+        [[nodiscard]] membership& operator[](std::size_t i) noexcept { return i == 0 ? first_ : (*rest_)[i - 1]; }
+        [[nodiscard]] membership const& operator[](std::size_t i) const noexcept { return i == 0 ? first_ : (*rest_)[i - 1]; }
+        void add(membership const& m)
+        {
+            if (first_.in == nullptr) {
+                first_ = m;
+                return;
+            }
+            if (!rest_)
+                rest_ = std::make_unique<std::vector<membership>>();
+            rest_->push_back(m);
+        }
+        void remove(membership& m) noexcept
+        {
+            m = (*this)[size() - 1];
+            if (rest_ && !rest_->empty())
+                rest_->pop_back();
+            else
+                first_ = {};
+        }
+
+    private:
+        membership first_{};  ///< in no group: there are none
+        std::unique_ptr<std::vector<membership>> rest_{};
     };
 
     group_registry() = default;
@@ -40,7 +70,7 @@ public:
         else if (find_membership(s, at->second) != nullptr)
             return false;
         auto& members = at->second.members;
-        s.groups.push_back({&*at, members.size()});
+        s.groups.add({&*at, members.size()});
         members.push_back(&s);
         return true;
     }
@@ -52,16 +82,15 @@ public:
         if (m == nullptr)
             return false;
         remove(*m);
-        *m = s.groups.back();
-        s.groups.pop_back();
+        s.groups.remove(*m);
         return true;
     }
     /// Takes `s` out of every group, of whatever registry.
     static void leave_all(Session& s)
     {
-        for (membership const& m : s.groups)
-            m.in->second.registry->remove(m);
-        s.groups.clear();
+        for (std::size_t i = 0; i < s.groups.size(); ++i)
+            s.groups[i].in->second.registry->remove(s.groups[i]);
+        s.groups = {};
     }
 
     [[nodiscard]] group* find(std::string_view name)
@@ -73,8 +102,8 @@ public:
     {
         group* const g = find(name);
         if (g != nullptr)
-            for (membership const& m : s.groups)
-                if (&m.in->second == g)
+            for (std::size_t i = 0; i < s.groups.size(); ++i)
+                if (&s.groups[i].in->second == g)
                     return true;
         return false;
     }
@@ -83,9 +112,9 @@ public:
 private:
     static membership* find_membership(Session& s, group const& g) noexcept
     {
-        for (membership& m : s.groups)
-            if (&m.in->second == &g)
-                return &m;
+        for (std::size_t i = 0; i < s.groups.size(); ++i)
+            if (&s.groups[i].in->second == &g)
+                return &s.groups[i];
         return nullptr;
     }
     void remove(membership const& m)

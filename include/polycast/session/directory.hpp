@@ -87,7 +87,7 @@ public:
     {
         std::lock_guard const lock(mutex_);
         entry& e = of(user);
-        ++e.on_shard[shard];
+        ++on_shard(e, shard);
         e.shards |= std::uint64_t{1} << shard;
         if constexpr (Resumes)
             if (!e.offline.empty())
@@ -98,7 +98,7 @@ public:
     {
         std::lock_guard const lock(mutex_);
         auto const at = users_.find(user);
-        if (--at->second.on_shard[shard] == 0)
+        if (--on_shard(at->second, shard) == 0)
             at->second.shards &= ~(std::uint64_t{1} << shard);
         erase_if_empty(at);
     }
@@ -173,7 +173,8 @@ private:
     struct entry {
         std::uint32_t connections = 0;
         std::uint64_t shards = 0;
-        std::unique_ptr<std::uint32_t[]> on_shard{};  ///< as many as there are shards
+        std::uint32_t on_first = 0;                 ///< sessions on shard 0
+        std::unique_ptr<std::uint32_t[]> on_others{};  ///< and on the others, if there are any
         [[no_unique_address]] offline_events offline{};
         [[no_unique_address]] place_in_list waits{};  ///< where `offline` is not empty
     };
@@ -187,8 +188,13 @@ private:
         if (auto const known = users_.find(user); known != users_.end())
             return known;
         entry e;
-        e.on_shard = std::make_unique<std::uint32_t[]>(shards_);
+        if (shards_ > 1)
+            e.on_others = std::make_unique<std::uint32_t[]>(shards_ - 1);
         return users_.emplace(std::string(user), std::move(e)).first;
+    }
+    [[nodiscard]] static std::uint32_t& on_shard(entry& e, std::uint32_t shard) noexcept
+    {
+        return shard == 0 ? e.on_first : e.on_others[shard - 1];
     }
     entry& of(std::string_view user) { return place(user)->second; }
     std::size_t forget_longest()

@@ -43,7 +43,7 @@ public:
         if (!s.has_connection() || s.phase_ == phase::draining || s.phase_ == phase::moving || s.reading_ ||
             s.box_.queued_bytes() > shard_.options().max_outbox_bytes / 2)
             return;
-        s.stream_.wait_readable(typename Shard::ready{&shard_, s.handle_, false, s.connection_});
+        s.stream_.wait_readable(typename Shard::ready(shard_, s, false));
         s.reading_ = true;
     }
     /// Frames.

@@ -239,7 +239,7 @@ public:
         if constexpr (requires { s.stream_.hold_back(); })
             if (s.box_.waiting_in_lanes() != 0)
                 s.stream_.hold_back();
-        s.stream_.wait_writable(typename Shard::ready{&shard_, s.handle_, true, s.connection_});
+        s.stream_.wait_writable(typename Shard::ready(shard_, s, true));
         s.blocked_ = true;  // now that somebody will say when it is not
     }
 

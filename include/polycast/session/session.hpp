@@ -27,7 +27,6 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 namespace polycast::inline v0 {
 
@@ -122,7 +121,6 @@ template <class App, class C>
 class session {
 public:
     using shard_type = detail::shard<App, C>;
-    using membership = typename group_registry<session>::membership;
     using stream = typename C::transport::stream;
 
     template <class Key>
@@ -231,7 +229,7 @@ public:
     [[nodiscard]] std::chrono::steady_clock::time_point opened_at() const noexcept { return opened_at_; }
 
     /// For `group_registry`: this session's rooms and its user.
-    std::vector<membership> groups{};
+    typename group_registry<session>::memberships groups{};
 
 private:
     friend shard_type;
@@ -336,7 +334,7 @@ private:
     bool counted_ = false;         ///< in the directory
     bool admitted_ = false;        ///< `opened` was called: `closed` is owed
     bool ended_ = false;           ///< it takes no more events; `closed` has been or will be called
-    std::uint8_t connection_ = 0;  ///< changes with it: completions of the one before are not for this one
+    std::uint8_t connection_ : 7 = 0;  ///< changes with it: completions of the one before are not for this one
     std::uint8_t misses_ = 0;
     close_code close_code_ = close_code::normal;
     // What each emission touches lies together.
@@ -355,7 +353,7 @@ private:
     detail::room_waiter* waiting_ = nullptr;
     time_point opened_at_{};
     time_point due_at_{};  ///< open: the pending ping was sent, or the next is due; else the deadline of the phase
-    detail::window_serials windows_{};
+    detail::window_serials<typename C::batching> windows_{};
 };
 
 }  // namespace polycast::inline v0

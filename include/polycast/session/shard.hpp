@@ -56,7 +56,7 @@ public:
           std::shared_ptr<port_type> const& shared, typename journal_type::database& log)
         : index_(index), options_(options), app_(app), port_(shared), loop_(t), log_(*this, log)
     {
-        static_assert(sizeof(session_type) <= sizeof(typename transport_type::stream) + 360, "an idle session pays for it");
+        static_assert(sizeof(session_type) <= sizeof(typename transport_type::stream) + 352, "an idle session pays for it");
     }
     shard(shard const&) = delete;
 
@@ -265,16 +265,13 @@ public:
         }
         input_.go_on(s);
     }
-    void writable(handle h, std::uint8_t connection, std::error_code ec)
+    void writable(session_type& s, std::error_code ec)
     {
-        session_type* const s = find(h);
-        if (s == nullptr || s->connection_ != connection)
-            return;
         turn_scope const scope(*this);
-        s->blocked_ = false;
+        s.blocked_ = false;
         if (ec)
-            return ending_.kill(*s);
-        out_.flush(*s, true);
+            return ending_.kill(s);
+        out_.flush(s, true);
     }
     /// Without the memory to ask for one, the tick does.
     void want_turn() noexcept
@@ -319,16 +316,30 @@ public:
     };
 
     /// A session's stream is ready to be read or written. One type for both: each has Asio's operations compiled anew.
-    struct ready {
-        shard* on;
-        handle of;
-        bool for_writing;
-        std::uint8_t connection;  ///< of the session: a later one has waits of its own
+    /// Two words: every session has one that waits.
+    class ready {
+    public:
+        ready(shard& on, session_type const& s, bool for_writing) noexcept
+            : on_(&on), generation_(s.handle_.generation), slot_(s.handle_.slot & 0xFF'FFFF), connection_(s.connection_ & 0x7F),
+              for_writing_(for_writing)
+        {
+        }
         void operator()(std::error_code ec) const
         {
-            for_writing ? on->writable(of, connection, ec) : on->readable(of, connection, ec);
+            session_type* const s = on_->sessions_.find({slot_, generation_});
+            if (s == nullptr || s->connection_ != connection_)
+                return;
+            for_writing_ ? on_->writable(*s, ec) : on_->readable(*s, ec);
         }
+
+    private:
+        shard* on_;
+        std::uint32_t generation_;
+        std::uint32_t slot_ : 24;
+        std::uint32_t connection_ : 7;  ///< of the session: a later one has waits of its own
+        std::uint32_t for_writing_ : 1;
     };
+    static_assert(sizeof(ready) == 2 * sizeof(void*));
 
     /// What the loop is to do next: one type for all, for the same reason.
     struct step {
@@ -356,13 +367,10 @@ private:
             ending_.kill(s);
         }
     }
-    void readable(handle h, std::uint8_t connection, std::error_code ec)
+    void readable(session_type& s, std::error_code ec)
     {
-        session_type* const s = find(h);
-        if (s == nullptr || s->connection_ != connection)
-            return;
         turn_scope const scope(*this);
-        or_ends(*s, [&] { input_.read(*s, ec); });
+        or_ends(s, [&] { input_.read(s, ec); });
     }
     /// The end of a turn: one write for each session that has something, then the farewells.
     void run_turn()

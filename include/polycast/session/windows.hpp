@@ -1,5 +1,6 @@
 #pragma once
 
+#include <polycast/batching/policy.hpp>
 #include <polycast/outbox/lane.hpp>
 #include <polycast/session/handle.hpp>
 
@@ -11,22 +12,39 @@
 
 namespace polycast::inline v0::detail {
 
-/// Serial of the open batching window of each lane of a session; 0: none is open.
-using window_serials = std::array<std::uint32_t, lane_count>;
+/// Serial of the open batching window of each lane of a session that has windows; 0: none is open.
+template <class Batching>
+class window_serials {
+public:
+    [[nodiscard]] std::uint32_t& operator[](lane l) noexcept { return serials_[lanes_before(static_cast<std::size_t>(l))]; }
+
+private:
+    static constexpr std::size_t lanes_before(std::size_t end) noexcept
+    {
+        std::size_t count = 0;
+        for (std::size_t l = 0; l < end; ++l)
+            count += Batching::when(static_cast<lane>(l)) == flush_time::window;
+        return count;
+    }
+    static constexpr std::size_t windowed = lanes_before(lane_count);
+    std::array<std::uint32_t, windowed == 0 ? 1 : windowed> serials_{};
+};
 
 /// The open batching windows of a shard. Every window is equally long, so they close in the order they opened and one
 /// timer serves all.
 template <class Shard>
 class windows {
 public:
+    using serials = window_serials<typename Shard::composition_type::batching>;
+
     explicit windows(typename Shard::loop_type& loop) : timer_(loop) {}
 
     /// The first message of a window was queued.
-    void open(Shard& shard, handle h, window_serials& of, lane l)
+    void open(Shard& shard, handle h, serials& of, lane l)
     {
         serial_ += serial_ == ~std::uint32_t{0} ? 2 : 1;
         later_.push_back({h, l, serial_, shard.loop().now() + Shard::window_delay});
-        of[static_cast<std::size_t>(l)] = serial_;  // now that it will close
+        of[l] = serial_;  // now that it will close
         if (!armed_)
             arm(shard);
     }
@@ -43,12 +61,12 @@ public:
         if (first_ != next_.size())
             arm(shard);
     }
-    [[nodiscard]] static bool is_open(window_serials const& of, lane l) noexcept { return of[static_cast<std::size_t>(l)] != 0; }
+    [[nodiscard]] static bool is_open(serials& of, lane l) noexcept { return of[l] != 0; }
     /// The window was closed by count.
-    static void forget(window_serials& of, lane l) noexcept { of[static_cast<std::size_t>(l)] = 0; }
-    [[nodiscard]] static bool matches(window_serials const& of, lane l, std::uint32_t serial) noexcept
+    static void forget(serials& of, lane l) noexcept { of[l] = 0; }
+    [[nodiscard]] static bool matches(serials& of, lane l, std::uint32_t serial) noexcept
     {
-        return of[static_cast<std::size_t>(l)] == serial;
+        return of[l] == serial;
     }
 
 private:

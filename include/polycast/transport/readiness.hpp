@@ -24,7 +24,7 @@ namespace polycast::inline v0::detail {
 /// while somebody waits most of the time, so a wait that follows a wait costs nothing. On the loop's thread.
 class readiness {
 public:
-    using handler = task<4 * sizeof(void*)>;
+    using handler = task<3 * sizeof(void*)>;
     class watch;
 
     readiness() : descriptor_(::epoll_create1(EPOLL_CLOEXEC))
@@ -71,15 +71,16 @@ public:
         std::uint32_t const event = writing ? EPOLLOUT : EPOLLIN;
         if ((listed_ & event) == 0)
             list(listed_ | event);
-        if (writing && !write_)
-            write_ = std::make_unique<handler>();
-        if (handler& place = writing ? *write_ : read_; !place) {
-            place = std::move(h);
+        if (!writing && !read_) {
+            read_ = std::move(h);
             return;
         }
-        if (!more_)
-            more_ = std::make_unique<std::vector<extra>>();
-        more_->push_back({writing, std::move(h)});
+        if (!seldom_)
+            seldom_ = std::make_unique<seldom>();
+        if (writing && !seldom_->write)
+            seldom_->write = std::move(h);
+        else
+            seldom_->more.push_back({writing, std::move(h)});
     }
     /// The descriptor will be closed, and so leave the set.
     void closes() noexcept { listed_ = 0; }
@@ -87,12 +88,17 @@ public:
     [[nodiscard]] std::vector<handler> take_all()
     {
         std::vector<handler> all;
-        for (handler* const h : {write_.get(), &read_})
-            if (h != nullptr && *h)
-                all.push_back(std::move(*h));
-        if (auto const others = std::move(more_))
-            for (extra& e : *others)
-                all.push_back(std::move(e.what));
+        auto const take = [&all](handler& h) {
+            if (h)
+                all.push_back(std::move(h));
+        };
+        auto const others = std::move(seldom_);
+        if (others)
+            take(others->write);
+        take(read_);
+        if (others)
+            for (extra& e : others->more)
+                take(e.what);
         return all;
     }
 
@@ -101,6 +107,11 @@ private:
     struct extra {
         bool writing;
         handler what;
+    };
+    /// What few ever wait for; whoever did may again.
+    struct seldom {
+        handler write;
+        std::vector<extra> more;  ///< beside the one that reads and the one that writes
     };
 
     void list(std::uint32_t events)
@@ -119,11 +130,13 @@ private:
     {
         readiness const& in = in_;  // a handler may be the end of this
         handler first;
-        if (!writing || write_)
-            first = std::move(writing ? *write_ : read_);
+        if (!writing)
+            first = std::move(read_);
+        else if (seldom_)
+            first = std::move(seldom_->write);
         std::vector<handler> others;
-        if (more_)
-            std::erase_if(*more_, [&](extra& e) {
+        if (seldom_)
+            std::erase_if(seldom_->more, [&](extra& e) {
                 if (e.writing == writing)
                     others.push_back(std::move(e.what));
                 return e.writing == writing;
@@ -136,9 +149,13 @@ private:
     }
     [[nodiscard]] bool waits(bool writing) const noexcept
     {
-        if (writing ? write_ && *write_ : bool(read_))
+        if (!writing && read_)
             return true;
-        return more_ && std::any_of(more_->begin(), more_->end(), [writing](extra const& e) { return e.writing == writing; });
+        if (!seldom_)
+            return false;
+        auto const& [write, more] = *seldom_;
+        return (writing && write) ||
+               std::any_of(more.begin(), more.end(), [writing](extra const& e) { return e.writing == writing; });
     }
     void ready(std::uint32_t events)
     {
@@ -162,9 +179,9 @@ private:
     int const descriptor_;
     std::uint32_t listed_ = 0;
     handler read_;
-    std::unique_ptr<handler> write_;  ///< few ever wait for that; whoever did may again
-    std::unique_ptr<std::vector<extra>> more_;
+    std::unique_ptr<seldom> seldom_;
 };
+static_assert(sizeof(readiness::watch) <= 56, "an idle connection pays for it");
 
 inline void readiness::run_ready()
 {
