@@ -53,7 +53,7 @@ private:
     void one()
     {
         json_envelope_reader keys(in_);
-        if (in_.peek() != json_kind::object)
+        if (!in_.stands_at('{'))
             in_.syntax("expected an object", nullptr);
         else if (in_.enter(nullptr))
             object(keys);
