@@ -432,6 +432,7 @@ BOOST_AUTO_TEST_CASE(fields_are_bound_in_any_order_and_with_any_spelling_of_thei
     TEST_FAULT(event_text("alike", R"({"a":1,"ab":2,"ab":2,"abc":3})"), e::duplicate_field, "data.ab");
     TEST_FAULT(event_text("alike", R"({"a":1,"ab":2,"abc":3,"a":1})"), e::duplicate_field, "data.a");
     TEST_FAULT(event_text("alike", R"({"a":1,"ab":2,"abc":3,"\u0061":1})"), e::duplicate_field, "data.a");
+    TEST_FAULT(event_text("alike", R"({"a":1,"x":0,"a":1,"ab":2,"abc":3})"), e::duplicate_field, "data.a");
     TEST_FAULT(event_text("alike", R"({"a":1,"abc":3,"abcd":4.5})"), e::missing_field, "data.ab");
     TEST_FAULT(event_text("alike", R"({"a":1,"ab":2 "abc":3})"), e::syntax, "data");
     TEST_FAULT(event_text("alike", R"({"a":1,"ab":2,,"abc":3})"), e::syntax, "data");
@@ -439,6 +440,9 @@ BOOST_AUTO_TEST_CASE(fields_are_bound_in_any_order_and_with_any_spelling_of_thei
     TEST_FAULT(event_text("alike", R"({"a":1,"ab":2,"abc" 3})"), e::syntax, "data");
     TEST_FAULT(event_text("alike", R"({"a":1,"ab":x})"), e::syntax, "data.ab");
     TEST_FAULT(event_text("alike", R"({,"a":1,"ab":2,"abc":3})"), e::syntax, "data");
+    decoded const without_comma(event_text("alike", R"({"a":1"ab":2,"abc":3})"));
+    BOOST_TEST_REQUIRE(without_comma.r.faults.size() == 1u);
+    BOOST_TEST(without_comma.r.faults[0].at_byte == event_text("alike", R"({"a":1)").size() - 8);
 }
 
 BOOST_AUTO_TEST_CASE(unknown_fields_are_refused_only_on_demand)
