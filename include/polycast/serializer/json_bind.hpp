@@ -263,7 +263,6 @@ bool has_required(json_reader& in, T& out, std::uint64_t seen, json_path const* 
 struct aggregate_progress {
     json_path at;            ///< of the field that is read
     std::uint64_t seen = 0;  ///< a bit for each field that was there
-    bool first = true;
     bool more = false;  ///< the reader stands before another key
     bool ok = true;
 };
@@ -283,7 +282,7 @@ bool read_expected(json_reader& in, Field& field, aggregate_progress& to)
     to.seen |= bit;
     to.at.name = field_names<T>[I];
     to.ok = read_value(in, field, &to.at);
-    return to.ok && (to.more = in.next_member(to.first, to.at.parent));
+    return to.ok && (to.more = in.next_member(to.at.parent));
 }
 
 /// Reads the next field whatever its key is, and however it is written: with escapes, or white space before the colon.
@@ -321,7 +320,8 @@ bool read_aggregate(json_reader& in, T& out, json_path const* path)
     if (!in.enter(path))
         return false;
     aggregate_progress to{{path}};
-    to.more = in.next_member(to.first, path);
+    bool first = true;
+    to.more = in.next_member(first, path);
     while (to.more) {
         // Most peers write the fields in the order of declaration. Each turn takes as many as stand in that order.
         with_fields(out, [&](auto&... fields) {
@@ -335,7 +335,7 @@ bool read_aggregate(json_reader& in, T& out, json_path const* path)
             break;
         if (!read_any_field(in, out, to))
             return false;
-        to.more = in.next_member(to.first, path);
+        to.more = in.next_member(path);
     }
     return !in.failed() && has_required(in, out, to.seen, path);
 }

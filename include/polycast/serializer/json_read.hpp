@@ -148,8 +148,7 @@ public:
     /// Whether the next token begins with `c`.
     [[nodiscard]] bool stands_at(char c) noexcept
     {
-        space();
-        return at_ != end_ && *at_ == c;
+        return (at_ != end_ && *at_ == c) || stands_behind_space(c);
     }
 
     [[nodiscard]] bool stands_at_number() noexcept
@@ -193,19 +192,22 @@ public:
     /// Stands before the next key of an object, for `key` or `take_key`. False at the end of the object, or on an error.
     bool next_member(bool& first, json_path const* path)
     {
-        // What `separator` says too, for those that write no white space before it.
-        if (at_ != end_ && *at_ == (first ? '"' : ',')) {
-            at_ += first ? 0 : 1;
-            first = false;
+        if (!first)
+            return next_member(path);
+        if (at_ == end_ || *at_ != '"')
+            return unusual_member(first, path);
+        first = false;
+        return true;
+    }
+    /// The same where a member was read before: what `separator` says too, for those that write no white space before it.
+    bool next_member(json_path const* path)
+    {
+        if (at_ != end_ && *at_ == ',') {
+            ++at_;
             space();
             return true;
         }
-        if (at_ != end_ && *at_ == '}') {
-            ++at_;
-            --depth_;
-            return false;
-        }
-        return unusual_member(first, path);
+        return last_member(path);
     }
     bool key(std::string_view& key, json_path const* path, bool keep = false)
     {
@@ -340,6 +342,11 @@ public:
 
 private:
     static bool is_space(char c) noexcept { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+    [[gnu::noinline]] bool stands_behind_space(char c) noexcept
+    {
+        space();
+        return at_ != end_ && *at_ == c;
+    }
     [[gnu::noinline]] void skip_space() noexcept
     {
         while (at_ != end_ && is_space(*at_))
@@ -373,6 +380,15 @@ private:
         return true;
     }
 
+    [[gnu::noinline]] bool last_member(json_path const* path)
+    {
+        bool first = false;
+        if (at_ == end_ || *at_ != '}')
+            return unusual_member(first, path);
+        ++at_;
+        --depth_;
+        return false;
+    }
     [[gnu::noinline]] bool unusual_member(bool& first, json_path const* path)
     {
         if (!separator(first, '}', path))
