@@ -36,6 +36,9 @@ BOOST_AUTO_TEST_CASE(an_enumerator_is_found_by_its_name_only)
     balance least{};
     BOOST_TEST(pd::find_enumerator("least", least));
     BOOST_TEST((least == balance::least));
+    balance most{};
+    BOOST_TEST(pd::find_enumerator("most", most));  // the last that can be found
+    BOOST_TEST((most == balance::most));
     for (char const* name : {"", "green", "green22", "Red", "5", "beyond", "colour::red"})
         BOOST_TEST(!pd::find_enumerator(name, found), name);
 }

@@ -62,8 +62,13 @@ struct nothing {};
 struct tree {
     std::vector<tree> children;
 };
+/// Each key begins the next one.
+struct alike {
+    int a = 0, ab = 0, abc = 0;
+    std::optional<double> abcd;
+};
 
-using catalog = pc::events<plain, everything, all_optional, nothing, tree>;
+using catalog = pc::events<plain, everything, all_optional, nothing, tree, alike>;
 
 /// Writes down what the decoder says.
 struct recorder {
@@ -75,6 +80,7 @@ struct recorder {
     std::vector<std::string> calls;
     std::vector<everything> everythings;
     std::vector<plain> plains;
+    std::vector<alike> alikes;
     std::vector<fault> faults;
     pc::envelope last{};
     std::size_t stop_after = 1000;
@@ -88,6 +94,8 @@ struct recorder {
             everythings.push_back(std::move(e));
         else if constexpr (std::same_as<E, plain>)
             plains.push_back(std::move(e));
+        else if constexpr (std::same_as<E, alike>)
+            alikes.push_back(e);
     }
     void control(pc::envelope const& around)
     {
@@ -401,6 +409,40 @@ BOOST_AUTO_TEST_CASE(nesting_beyond_the_limit_is_refused_even_where_it_is_skippe
     // Neither the stack nor the time is the peer's to spend.
     TEST_FAULT(std::string(1'000'000, '['), serializer_error::syntax, "");
     TEST_FAULT("{\"a\":" + std::string(1'000'000, '['), serializer_error::too_deep, "a");
+}
+
+BOOST_AUTO_TEST_CASE(fields_are_bound_in_any_order_and_with_any_spelling_of_their_keys)
+{
+    for (std::string_view const data :
+         {R"({"a":1,"ab":2,"abc":3,"abcd":4.5})", R"({"abcd":4.5,"abc":3,"ab":2,"a":1})",
+          R"({"abc":3,"a":1,"abcd":4.5,"ab":2})", R"({"a":1,"ab":2,"x":[{"abc":7}],"abc":3,"abcde":null,"abcd":4.5})",
+          R"({"x":1,"y":"a","ab":2,"abc":3,"abcd":4.5,"a":1})", R"( { "a" : 1 , "ab" : 2 , "abc" : 3 , "abcd" : 4.5 } )",
+          R"({"a": 1, "ab": 2, "abc": 3, "abcd": 4.5})", R"({"\u0061":1,"a\u0062":2,"\u0061bc":3,"abc\u0064":4.5})",
+          "{\n\t\"a\"\t:\n1,\"ab\"\r\n:2\n,\n\"abc\":3,\"abcd\":4.5e0\n}"}) {
+        BOOST_TEST_CONTEXT(data)
+        {
+            decoded const result(event_text("alike", data));
+            BOOST_TEST_REQUIRE(result.r.alikes.size() == 1u);
+            alike const& e = result.r.alikes[0];
+            BOOST_TEST((e.a == 1 && e.ab == 2 && e.abc == 3 && e.abcd == 4.5));
+        }
+    }
+    BOOST_TEST(!decoded(event_text("alike", R"({"a":1,"ab":2,"abc":3})")).r.alikes.at(0).abcd.has_value());
+    using e = serializer_error;
+    TEST_FAULT(event_text("alike", R"({"a":1,"ab":2,"ab":2,"abc":3})"), e::duplicate_field, "data.ab");
+    TEST_FAULT(event_text("alike", R"({"a":1,"ab":2,"abc":3,"a":1})"), e::duplicate_field, "data.a");
+    TEST_FAULT(event_text("alike", R"({"a":1,"ab":2,"abc":3,"\u0061":1})"), e::duplicate_field, "data.a");
+    TEST_FAULT(event_text("alike", R"({"a":1,"x":0,"a":1,"ab":2,"abc":3})"), e::duplicate_field, "data.a");
+    TEST_FAULT(event_text("alike", R"({"a":1,"abc":3,"abcd":4.5})"), e::missing_field, "data.ab");
+    TEST_FAULT(event_text("alike", R"({"a":1,"ab":2 "abc":3})"), e::syntax, "data");
+    TEST_FAULT(event_text("alike", R"({"a":1,"ab":2,,"abc":3})"), e::syntax, "data");
+    TEST_FAULT(event_text("alike", R"({"a":1,"ab":2,"abc":3,})"), e::syntax, "data");
+    TEST_FAULT(event_text("alike", R"({"a":1,"ab":2,"abc" 3})"), e::syntax, "data");
+    TEST_FAULT(event_text("alike", R"({"a":1,"ab":x})"), e::syntax, "data.ab");
+    TEST_FAULT(event_text("alike", R"({,"a":1,"ab":2,"abc":3})"), e::syntax, "data");
+    decoded const without_comma(event_text("alike", R"({"a":1"ab":2,"abc":3})"));
+    BOOST_TEST_REQUIRE(without_comma.r.faults.size() == 1u);
+    BOOST_TEST(without_comma.r.faults[0].at_byte == event_text("alike", R"({"a":1)").size() - 8);
 }
 
 BOOST_AUTO_TEST_CASE(unknown_fields_are_refused_only_on_demand)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -70,7 +71,7 @@ public:
     void release() noexcept { byte_buffer{}.swap(*this); }
 
 private:
-    void grow(std::size_t count, std::size_t at_most)
+    [[gnu::noinline]] void grow(std::size_t count, std::size_t at_most)
     {
         std::size_t wanted = capacity_ < 64 ? 128 : capacity_ * 2;
         if (wanted - size_ > at_most)
@@ -88,5 +89,14 @@ private:
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;
 };
+
+/// Puts `bytes` to `at`; returns where they end.
+template <std::size_t Size>
+char* put(char* at, std::array<char, Size> const& bytes) noexcept
+{
+    if constexpr (Size != 0)
+        std::memcpy(at, bytes.data(), Size);
+    return at + Size;
+}
 
 }  // namespace polycast::inline v0::detail

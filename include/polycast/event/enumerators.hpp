@@ -79,6 +79,7 @@ struct enumerator_names {
     std::array<char, Bytes + 1> text{};
     std::array<std::uint16_t, Values + 1> begin{};
     std::size_t named = 0;
+    std::size_t end = 0;  ///< behind the last that is named: few enumerations go on to 120
 
     [[nodiscard]] constexpr std::string_view operator[](std::size_t index) const noexcept
     {
@@ -96,6 +97,7 @@ consteval auto kept_enumerators()
     for (std::size_t i = 0; i < names.size(); ++i) {
         out.begin[i] = static_cast<std::uint16_t>(at);
         out.named += names[i].empty() ? 0U : 1U;
+        out.end = names[i].empty() ? out.end : i + 1;
         for (char const c : names[i])
             out.text[at++] = c;
     }
@@ -136,7 +138,7 @@ template <class E>
     auto const& table = enumerator_table<E>;
     if (name.empty())
         return false;
-    for (std::size_t i = 0; i < value_count<E>; ++i) {
+    for (std::size_t i = 0; i < table.end; ++i) {
         if (table[i] == name) {
             out = static_cast<E>(first_value<E> + static_cast<int>(i));
             return true;

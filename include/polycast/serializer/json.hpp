@@ -53,7 +53,7 @@ private:
     void one()
     {
         json_envelope_reader keys(in_);
-        if (in_.peek() != json_kind::object)
+        if (!in_.stands_at('{'))
             in_.syntax("expected an object", nullptr);
         else if (in_.enter(nullptr))
             object(keys);
@@ -166,22 +166,19 @@ struct json {
                                           "without a base class or a constructor.");
         constexpr auto opening = detail::joined<event_name<E>.size() + 10>("{\"type\":\"", event_name<E>, "\"");
         std::size_t const before = out.size();
-        out.append(opening.data(), opening.size());
+        detail::write_literal(out, opening, "");
         detail::json_writer writer{out};
         if constexpr (event_coalesce<E> == coalesce::append)
             writer.sought = detail::appended_text(event);
         if constexpr (!event_control<E>) {
             if (!head.room.empty()) {
-                out.append(",\"room\":", 8);
-                detail::write_text(out, head.room);
+                detail::write_text(out, head.room, detail::literal(",\"room\":"));
             }
             if (head.offset != 0) {
-                out.append(",\"offset\":", 10);
-                writer.number(head.offset);
+                detail::write_number(out, head.offset, detail::literal(",\"offset\":"));
             }
             if (head.timestamp) {
-                out.append(",\"timestamp\":", 13);
-                writer.write(*head.timestamp);
+                writer.write(*head.timestamp, detail::literal(",\"timestamp\":"));
             }
             if (head.recovered)
                 out.append(",\"recovered\":true", 17);
@@ -193,8 +190,7 @@ struct json {
         if constexpr (event_control<E>) {
             writer.fields(event);
         } else if constexpr (detail::field_count<E> != 0) {
-            out.append(",\"data\":", 8);
-            writer.write(event);
+            writer.write(event, detail::literal(",\"data\":"));
         }
         out.push_back('}');
         if (writer.error == serializer_error{}) {

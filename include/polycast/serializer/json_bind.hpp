@@ -9,8 +9,10 @@
 #include <bit>
 #include <charconv>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 #include <system_error>
 #include <type_traits>
@@ -21,12 +23,31 @@ namespace polycast::inline v0::detail {
 template <class T>
 bool read_value(json_reader& in, T& out, json_path const* path);
 
+/// Whether `T` holds the number; false too of what `std::from_chars` does not take: a minus sign before an unsigned one.
+template <class T>
+[[nodiscard]] constexpr bool fits(std::uint64_t digits, bool negative, T& out) noexcept
+{
+    using limits = std::numeric_limits<T>;
+    constexpr auto greatest = static_cast<std::uint64_t>(limits::max());
+    // The lowest value is one further from 0 than the greatest.
+    if (negative ? !limits::is_signed || digits > greatest + 1 : digits > greatest)
+        return false;
+    out = static_cast<T>(negative ? 0 - digits : digits);
+    return true;
+}
+
 template <class T>
 bool read_integer(json_reader& in, T& out, json_path const* path)
 {
-    std::string_view digits;
-    if (in.peek() != json_kind::number)
+    static_assert(sizeof(T) <= 8);
+    if (!in.stands_at_number())
         return in.wrong_type("an integer", path);
+    std::uint64_t magnitude = 0;
+    bool negative = false;
+    if (in.take_plain_integer(magnitude, negative))
+        return fits(magnitude, negative, out) ||
+               in.fail(serializer_error::out_of_range, "integer out of the field's range", path);
+    std::string_view digits;
     if (!in.number(digits, path))
         return false;
     // RFC 8259 lets an integer be written 1.0 or 1e2; a field of integer type takes digits only.
@@ -43,10 +64,17 @@ template <class T>
 bool read_real(json_reader& in, T& out, json_path const* path)
 {
     std::string_view digits;
-    if (in.peek() != json_kind::number)
+    if (!in.stands_at_number())
         return in.wrong_type("a number", path);
-    if (!in.number(digits, path))
+    char* const begin = in.position();
+    if (plain_number const number = in.take_plain_number(); number.end != nullptr) {
+        if constexpr (std::same_as<T, double>)
+            if (exact_real(number, out))
+                return true;
+        digits = {begin, static_cast<std::size_t>(number.end - begin)};
+    } else if (!in.number(digits, path)) {
         return false;
+    }
     if (std::from_chars(digits.data(), digits.data() + digits.size(), out).ec == std::errc{})
         return true;
     // `from_chars` says the same of too large and of too small. Too small is 0.
@@ -63,7 +91,7 @@ bool read_enumeration(json_reader& in, T& out, json_path const* path)
 {
     if constexpr (named_enum<T>) {
         std::string_view name;
-        if (in.peek() != json_kind::text)
+        if (!in.stands_at('"'))
             return in.wrong_type("an enumerator's name", path);
         if (!in.text(name, path))
             return false;
@@ -82,7 +110,7 @@ template <class T>
 bool read_time(json_reader& in, T& out, json_path const* path)
 {
     std::string_view written;
-    if (in.peek() != json_kind::text)
+    if (!in.stands_at('"'))
         return in.wrong_type("an RFC 3339 time", path);
     if (!in.text(written, path))
         return false;
@@ -102,17 +130,22 @@ bool read_time(json_reader& in, T& out, json_path const* path)
 template <class T>
 bool read_sequence(json_reader& in, T& out, json_path const* path)
 {
-    if (in.peek() != json_kind::array)
+    if (!in.stands_at('['))
         return in.wrong_type("an array", path);
     if (!in.enter(path))
         return false;
     out.clear();
     json_path at{path};
     for (bool first = true; in.next_element(first, path); ++at.index) {
-        typename T::value_type element{};  // not in place: vector<bool> has no elements to refer to
-        if (!read_value(in, element, &at))
-            return false;
-        out.push_back(std::move(element));
+        if constexpr (requires { { out.emplace_back() } -> std::same_as<typename T::value_type&>; }) {
+            if (!read_value(in, out.emplace_back(), &at))
+                return false;
+        } else {  // vector<bool> has no elements to refer to
+            typename T::value_type element{};
+            if (!read_value(in, element, &at))
+                return false;
+            out.push_back(std::move(element));
+        }
     }
     return !in.broken();
 }
@@ -120,7 +153,7 @@ bool read_sequence(json_reader& in, T& out, json_path const* path)
 template <class T>
 bool read_array(json_reader& in, T& out, json_path const* path)
 {
-    if (in.peek() != json_kind::array)
+    if (!in.stands_at('['))
         return in.wrong_type("an array", path);
     if (!in.enter(path))
         return false;
@@ -139,7 +172,7 @@ bool read_array(json_reader& in, T& out, json_path const* path)
 template <class T>
 bool read_map(json_reader& in, T& out, json_path const* path)
 {
-    if (in.peek() != json_kind::object)
+    if (!in.stands_at('{'))
         return in.wrong_type("an object", path);
     if (!in.enter(path))
         return false;
@@ -226,45 +259,85 @@ bool has_required(json_reader& in, T& out, std::uint64_t seen, json_path const* 
     return in.fail(serializer_error::missing_field, "missing field", &at);
 }
 
+/// How far an aggregate is read.
+struct aggregate_progress {
+    json_path at;            ///< of the field that is read
+    std::uint64_t seen = 0;  ///< a bit for each field that was there
+    bool more = false;  ///< the reader stands before another key
+    bool ok = true;
+};
+
+/// `"key":`
+template <class T, std::size_t I>
+inline constexpr auto quoted_key = joined<field_names<T>[I].size() + 3>("\"", field_names<T>[I], "\":");
+
+/// Reads field `I` of `T` if its key comes next and is written as the library itself would. False if that was the last,
+/// or on an error.
+template <class T, std::size_t I, class Field>
+bool read_expected(json_reader& in, Field& field, aggregate_progress& to)
+{
+    constexpr std::uint64_t bit = std::uint64_t{1} << I;
+    if ((to.seen & bit) != 0 || !in.take_key<quoted_key<T, I>.size()>(quoted_key<T, I>.data()))
+        return true;
+    to.seen |= bit;
+    to.at.name = field_names<T>[I];
+    to.ok = read_value(in, field, &to.at);
+    return to.ok && (to.more = in.next_member(to.at.parent));
+}
+
+/// Reads the next field whatever its key is, and however it is written: with escapes, or white space before the colon.
+template <class T>
+bool read_any_field(json_reader& in, T& out, aggregate_progress& to)
+{
+    constexpr std::size_t count = field_count<T>;
+    if (!in.key(to.at.name, to.at.parent))
+        return false;
+    std::size_t index = 0;
+    if constexpr (count != 0)
+        while (index != count && field_names<T>[index] != to.at.name)
+            ++index;
+    if (index == count) {
+        if (in.limits().refuse_unknown_fields)
+            return in.fail(serializer_error::unknown_field, "unknown field", &to.at);
+        return in.skip(&to.at);
+    }
+    if ((to.seen >> index & 1) != 0)
+        return in.fail(serializer_error::duplicate_field, "a field occurs twice", &to.at);
+    to.seen |= std::uint64_t{1} << index;
+    bool ok = true;
+    with_fields(out, [&](auto&... fields) {
+        std::size_t i = 0;
+        (void)((i++ == index ? (ok = read_value(in, fields, &to.at), true) : false) || ... || false);
+    });
+    return ok;
+}
+
 template <class T>
 bool read_aggregate(json_reader& in, T& out, json_path const* path)
 {
-    constexpr std::size_t count = field_count<T>;
-    if (in.peek() != json_kind::object)
+    if (!in.stands_at('{'))
         return in.wrong_type("an object", path);
     if (!in.enter(path))
         return false;
-    std::uint64_t seen = 0;
-    std::size_t index = count;  // of the field before
-    std::string_view key;
-    for (bool first = true; in.next_key(first, key, path);) {
-        json_path const at{path, key};
-        // Most peers write the fields in the order of declaration.
-        std::size_t const guess = index + 1 < count ? index + 1 : 0;
-        index = guess;
-        if constexpr (count != 0)
-            if (key != field_names<T>[guess])
-                for (index = 0; index != count && field_names<T>[index] != key;)
-                    ++index;
-        if (index == count) {
-            if (in.limits().refuse_unknown_fields)
-                return in.fail(serializer_error::unknown_field, "unknown field", &at);
-            if (!in.skip(&at))
-                return false;
-            continue;
-        }
-        if ((seen >> index & 1) != 0)
-            return in.fail(serializer_error::duplicate_field, "a field occurs twice", &at);
-        seen |= std::uint64_t{1} << index;
-        bool ok = true;
+    aggregate_progress to{{path}};
+    bool first = true;
+    to.more = in.next_member(first, path);
+    while (to.more) {
+        // Most peers write the fields in the order of declaration. Each turn takes as many as stand in that order.
         with_fields(out, [&](auto&... fields) {
-            std::size_t i = 0;
-            (void)((i++ == index ? (ok = read_value(in, fields, &at), true) : false) || ... || false);
+            [&]<std::size_t... I>(std::index_sequence<I...>) {
+                (void)(read_expected<T, I>(in, fields, to) && ...);
+            }(std::make_index_sequence<sizeof...(fields)>{});
         });
-        if (!ok)
+        if (!to.ok)
             return false;
+        if (!to.more)
+            break;
+        if (!read_any_field(in, out, to))
+            return false;
+        to.more = in.next_member(path);
     }
-    return !in.failed() && has_required(in, out, seen, path);
+    return !in.failed() && has_required(in, out, to.seen, path);
 }
 
 /// Reads the next value into `out`. On an error the reader stands behind some token of it; see `json_reader::leave`.
@@ -276,7 +349,7 @@ bool read_value(json_reader& in, T& out, json_path const* path)
     static_assert(kind != value_kind::text_view,
                   "polycast: an accepted event has a view as a field, which would outlive its text: use std::string.");
     if constexpr (kind == value_kind::boolean) {
-        return in.peek() == json_kind::boolean ? in.boolean(out, path) : in.wrong_type("true or false", path);
+        return in.stands_at('t') || in.stands_at('f') ? in.boolean(out, path) : in.wrong_type("true or false", path);
     } else if constexpr (kind == value_kind::integer) {
         return read_integer(in, out, path);
     } else if constexpr (kind == value_kind::real) {
@@ -285,14 +358,14 @@ bool read_value(json_reader& in, T& out, json_path const* path)
         return read_enumeration(in, out, path);
     } else if constexpr (kind == value_kind::text) {
         std::string_view text;
-        if (in.peek() != json_kind::text)
+        if (!in.stands_at('"'))
             return in.wrong_type("a string", path);
         if (!in.text(text, path))
             return false;
         out.assign(text.data(), text.size());
         return true;
     } else if constexpr (kind == value_kind::optional) {
-        if (in.peek() == json_kind::null) {
+        if (in.stands_at('n')) {
             out.reset();
             return in.null(path);
         }

@@ -57,19 +57,21 @@ public:
     /// broken. An error of meaning is kept, and the keys after it are still read: the reply needs the id.
     bool until_data()
     {
-        std::string_view key;
-        while (in_.next_key(first_, key, nullptr)) {
-            json_path const at{nullptr, key};
-            if (key == "data") {
-                if (!once(data_bit, &at)) {
-                    (void)in_.skip(&at);
+        while (in_.next_member(first_, nullptr)) {
+            std::string_view key = "data";
+            bool const is_type = in_.take_key<type_key.size()>(type_key.data());
+            if (!is_type && !in_.take_key<data_key.size()>(data_key.data()) && !in_.key(key, nullptr))
+                return false;
+            json_path const at{nullptr, is_type ? "type" : key};
+            if (!is_type && key == "data") {
+                if (!once_or_skip(data_bit, &at)) {
                     in_.leave(1);
                     continue;
                 }
-                (void)in_.peek();
+                in_.space();
                 return true;
             }
-            if (!member(key, &at))
+            if (!(is_type ? text_member(0, head.type, &at) : member(key, &at)))
                 in_.leave(1);
             if (in_.broken())
                 return false;
@@ -78,6 +80,10 @@ public:
     }
 
 private:
+    // The keys of every event, as most peers write them.
+    static constexpr std::string_view type_key = "\"type\":";
+    static constexpr std::string_view data_key = "\"data\":";
+
     static constexpr std::size_t texts = std::size(envelope_texts);
     static constexpr std::size_t numbers = std::size(envelope_numbers);
     static constexpr std::size_t flags = std::size(envelope_flags);
@@ -102,7 +108,7 @@ private:
         std::size_t bit = 0;
         for (auto const& [name, target] : envelope_texts) {
             if (key == name)
-                return once_or_skip(bit, at) && (null(at) || text(head.*target, at));
+                return text_member(bit, head.*target, at);
             ++bit;
         }
         if (key == "id")
@@ -136,6 +142,11 @@ private:
         return in_.skip(at);
     }
 
+    bool text_member(std::size_t bit, std::string_view& out, json_path const* at)
+    {
+        return once_or_skip(bit, at) && (null(at) || text(out, at));
+    }
+
     bool once_or_skip(std::size_t bit, json_path const* at)
     {
         if (once(bit, at))
@@ -145,11 +156,11 @@ private:
     }
 
     /// Takes `null` for an absent value.
-    bool null(json_path const* at) { return in_.peek() == json_kind::null && in_.null(at); }
+    bool null(json_path const* at) { return in_.stands_at('n') && in_.null(at); }
 
     bool text(std::string_view& out, json_path const* at)
     {
-        return in_.peek() == json_kind::text ? in_.text(out, at) : in_.wrong_type("a string", at);
+        return in_.stands_at('"') ? in_.text(out, at) : in_.wrong_type("a string", at);
     }
 
     bool id(json_path const* at)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <polycast/serializer/error.hpp>
+#include <polycast/serializer/json_number.hpp>
 #include <polycast/serializer/json_text.hpp>
 #include <polycast/serializer/policy.hpp>
 
@@ -137,6 +138,25 @@ public:
         }
     }
 
+    /// On to the next token. Most peers write no white space.
+    void space() noexcept
+    {
+        if (at_ != end_ && static_cast<unsigned char>(*at_) <= ' ')
+            skip_space();
+    }
+
+    /// Whether the next token begins with `c`.
+    [[nodiscard]] bool stands_at(char c) noexcept
+    {
+        return (at_ != end_ && *at_ == c) || stands_behind_space(c);
+    }
+
+    [[nodiscard]] bool stands_at_number() noexcept
+    {
+        space();
+        return at_ != end_ && (*at_ == '-' || (*at_ >= '0' && *at_ <= '9'));
+    }
+
     /// What kind of value comes next.
     [[nodiscard]] json_kind peek() noexcept
     {
@@ -166,16 +186,48 @@ public:
     /// Reads the next key of an object and the colon. False at the end of the object, or on an error.
     bool next_key(bool& first, std::string_view& key, json_path const* path, bool keep = false)
     {
-        if (!separator(first, '}', path))
-            return false;
-        if (peek() != json_kind::text)
+        return next_member(first, path) && this->key(key, path, keep);
+    }
+
+    /// Stands before the next key of an object, for `key` or `take_key`. False at the end of the object, or on an error.
+    bool next_member(bool& first, json_path const* path)
+    {
+        if (!first)
+            return next_member(path);
+        if (at_ == end_ || *at_ != '"')
+            return unusual_member(first, path);
+        first = false;
+        return true;
+    }
+    /// The same where a member was read before: what `separator` says too, for those that write no white space before it.
+    bool next_member(json_path const* path)
+    {
+        if (at_ != end_ && *at_ == ',') {
+            ++at_;
+            space();
+            return true;
+        }
+        return last_member(path);
+    }
+    bool key(std::string_view& key, json_path const* path, bool keep = false)
+    {
+        if (!stands_at('"'))
             return syntax("expected a key", path);
         if (!text(key, path, keep))
             return false;
-        space();
-        if (at_ == end_ || *at_ != ':')
+        if (!stands_at(':'))
             return syntax("expected `:`", path);
         ++at_;
+        return true;
+    }
+    /// Reads the key and colon that `quoted` spells, `"key":`, if that stands here to the byte: one comparison, which the
+    /// compiler knows the length of.
+    template <std::size_t Size>
+    [[nodiscard]] bool take_key(char const* quoted) noexcept
+    {
+        if (static_cast<std::size_t>(end_ - at_) < Size || std::memcmp(at_, quoted, Size) != 0)
+            return false;
+        at_ += Size;
         return true;
     }
 
@@ -185,30 +237,45 @@ public:
     bool text(std::string_view& out, json_path const* path, bool keep = false)
     {
         char const* const stop = skip_unescaped<false>(at_ + 1, end_);
-        if (stop != end_ && *stop == '"') {
-            out = {at_ + 1, static_cast<std::size_t>(stop - at_ - 1)};
-            at_ += out.size() + 2;
-            return true;
-        }
-        if (stop == end_ || *stop != '\\') {
-            at_ += stop - at_;
-            return syntax(at_ == end_ ? "unterminated string" : "control character in a string", path);
-        }
-        json_scalar_sink sink;
-        rapidjson::ParseErrorCode const code = scalar(sink, keep);
-        if (code != rapidjson::kParseErrorNone)
-            return syntax("bad escape or control character in a string", path);
-        // RapidJSON 1.1 lets the second half of a surrogate pair pass alone. As the payload was UTF-8, only that can
-        // have given ED A0 or above. `out` stays as it was: no handler sees text that is not UTF-8.
-        if (!keep && names_surrogate(sink.text))
-            return fail(serializer_error::invalid_utf8, "half a surrogate pair", path);
-        out = sink.text;
+        if (stop == end_ || *stop != '"')
+            return unusual_text(out, stop, path, keep);
+        out = {at_ + 1, static_cast<std::size_t>(stop - at_ - 1)};
+        at_ += out.size() + 2;
         return true;
+    }
+
+    /// Reads an integer of few digits at a place where a number stands; false, without a step, if it is none of these.
+    [[nodiscard]] bool take_plain_integer(std::uint64_t& digits, bool& negative) noexcept
+    {
+        negative = *at_ == '-';
+        char* const first = at_ + (negative ? 1 : 0);
+        digits = 0;
+        std::ptrdiff_t const count = take_digits(first, end_, digits) - first;
+        if (count == 0 || count > max_plain_digits || (count > 1 && *first == '0'))
+            return false;
+        char* const end = first + count;
+        if (end != end_ && (*end == '.' || (*end | 0x20) == 'e'))
+            return false;
+        at_ = end;
+        return true;
+    }
+
+    /// Reads a number without exponent and of few digits, as most are. Where `end` is null `number` must read it.
+    [[nodiscard]] plain_number take_plain_number() noexcept
+    {
+        plain_number const number = scan_plain_number(at_, end_);
+        if (number.end != nullptr)
+            at_ += number.end - at_;
+        return number;
     }
 
     /// Reads a number's text, checked against the grammar. A magnitude beyond a double's is an error of meaning.
     bool number(std::string_view& out, json_path const* path)
     {
+        if (char* const begin = at_; take_plain_number().end != nullptr) {
+            out = {begin, static_cast<std::size_t>(at_ - begin)};
+            return true;
+        }
         json_scalar_sink sink;
         char* const from = at_;
         rapidjson::ParseErrorCode const code = scalar(sink, true);
@@ -227,7 +294,7 @@ public:
     bool boolean(bool& out, json_path const* path)
     {
         out = *at_ == 't';
-        return word(out ? "true" : "false", path);
+        return out ? word("true", path) : word("false", path);
     }
     bool null(json_path const* path) { return word("null", path); }
 
@@ -244,7 +311,7 @@ public:
     }
 
     /// Reports an error of meaning; keeps the first. Always false.
-    bool fail(serializer_error code, std::string_view what, json_path const* path)
+    [[gnu::noinline]] bool fail(serializer_error code, std::string_view what, json_path const* path)
     {
         if (!failed_) {
             failed_ = true;
@@ -257,7 +324,7 @@ public:
     }
 
     /// Reports that the next value is not what it must be, and reads over it. Always false.
-    bool wrong_type(std::string_view expected, json_path const* path)
+    [[gnu::noinline]] bool wrong_type(std::string_view expected, json_path const* path)
     {
         json_kind const kind = peek();
         if (kind == json_kind::end || kind == json_kind::other)
@@ -267,7 +334,7 @@ public:
         return false;
     }
 
-    bool syntax(std::string_view what, json_path const* path)
+    [[gnu::noinline]] bool syntax(std::string_view what, json_path const* path)
     {
         broken_ = true;
         return fail(serializer_error::syntax, what, path);
@@ -275,7 +342,12 @@ public:
 
 private:
     static bool is_space(char c) noexcept { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
-    void space() noexcept
+    [[gnu::noinline]] bool stands_behind_space(char c) noexcept
+    {
+        space();
+        return at_ != end_ && *at_ == c;
+    }
+    [[gnu::noinline]] void skip_space() noexcept
     {
         while (at_ != end_ && is_space(*at_))
             ++at_;
@@ -287,6 +359,42 @@ private:
             if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xA0)
                 return true;
         return false;
+    }
+
+    /// Reads a string that has an escape, or something that it may not have, at `stop`.
+    [[gnu::noinline]] bool unusual_text(std::string_view& out, char const* stop, json_path const* path, bool keep)
+    {
+        if (stop == end_ || *stop != '\\') {
+            at_ += stop - at_;
+            return syntax(at_ == end_ ? "unterminated string" : "control character in a string", path);
+        }
+        json_scalar_sink sink;
+        rapidjson::ParseErrorCode const code = scalar(sink, keep);
+        if (code != rapidjson::kParseErrorNone)
+            return syntax("bad escape or control character in a string", path);
+        // RapidJSON 1.1 lets the second half of a surrogate pair pass alone. As the payload was UTF-8, only that can
+        // have given ED A0 or above. `out` stays as it was: no handler sees text that is not UTF-8.
+        if (!keep && names_surrogate(sink.text))
+            return fail(serializer_error::invalid_utf8, "half a surrogate pair", path);
+        out = sink.text;
+        return true;
+    }
+
+    [[gnu::noinline]] bool last_member(json_path const* path)
+    {
+        bool first = false;
+        if (at_ == end_ || *at_ != '}')
+            return unusual_member(first, path);
+        ++at_;
+        --depth_;
+        return false;
+    }
+    [[gnu::noinline]] bool unusual_member(bool& first, json_path const* path)
+    {
+        if (!separator(first, '}', path))
+            return false;
+        space();
+        return true;
     }
 
     /// Before a member: nothing at first, then a comma; false at the closing bracket, which is consumed.
@@ -306,13 +414,10 @@ private:
         return true;
     }
 
-    bool word(std::string_view expected, json_path const* path)
+    template <std::size_t Size>
+    bool word(char const (&expected)[Size], json_path const* path)
     {
-        if (static_cast<std::size_t>(end_ - at_) < expected.size() ||
-            std::memcmp(at_, expected.data(), expected.size()) != 0)
-            return syntax("malformed literal", path);
-        at_ += expected.size();
-        return true;
+        return take_key<Size - 1>(expected) || syntax("malformed literal", path);
     }
 
     bool skip_value(json_kind kind, json_path const* path)

@@ -11,6 +11,7 @@
 #include <polycast/serializer/timestamp.hpp>
 #include <polycast/serializer/value.hpp>
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <limits>
@@ -34,12 +35,6 @@ struct json_writer {
             error = e;
     }
 
-    template <class Number>
-    void number(Number value)
-    {
-        write_number(out, value);
-    }
-
     /// Each field as `,"key":value`; a `std::optional` without value is left out.
     template <class T>
     void fields(T const& value)
@@ -57,12 +52,10 @@ struct json_writer {
         if constexpr (kind_of<Field>() == value_kind::optional) {
             if (!value.has_value())
                 return;
-            out.append(key_text<T, I>.data(), key_text<T, I>.size());
-            write(*value);
+            write(*value, key_text<T, I>);
         } else {
-            out.append(key_text<T, I>.data(), key_text<T, I>.size());
-            [[maybe_unused]] std::size_t const begin = out.size();
-            write(value);
+            [[maybe_unused]] std::size_t const begin = out.size() + key_text<T, I>.size();
+            write(value, key_text<T, I>);
             if constexpr (is_appended<T, I>)
                 if (sought == &value)
                     found = {begin, out.size()};
@@ -83,63 +76,72 @@ struct json_writer {
     template <class T>
     void write(T const& value)
     {
+        write(value, std::array<char, 0>{});
+    }
+    /// With `before`, a key or a comma, in front: what is written together takes one look at how much room there is.
+    template <class T, std::size_t Size>
+    void write(T const& value, std::array<char, Size> const& before)
+    {
         constexpr value_kind kind = kind_of<T>();
         static_assert(kind != value_kind::unsupported,
                       "polycast: an event has a field of a type that cannot be encoded.");
         if constexpr (kind == value_kind::boolean) {
-            value ? out.append("true", 4) : out.append("false", 5);
+            value ? write_literal(out, before, "true") : write_literal(out, before, "false");
         } else if constexpr (kind == value_kind::integer) {
-            number(value);
+            write_number(out, value, before);
         } else if constexpr (kind == value_kind::real) {
             if (value >= std::numeric_limits<T>::lowest() && value <= std::numeric_limits<T>::max())  // finite
-                number(static_cast<std::conditional_t<std::same_as<T, float>, float, double>>(value));
+                write_number(out, static_cast<std::conditional_t<std::same_as<T, float>, float, double>>(value), before);
             else
                 fail(serializer_error::not_a_number);
         } else if constexpr (kind == value_kind::enumeration) {
-            enumeration(value);
+            enumeration(value, before);
         } else if constexpr (kind == value_kind::text || kind == value_kind::text_view) {
-            write_text(out, std::string_view(value));
+            write_text(out, std::string_view(value), before);
         } else if constexpr (kind == value_kind::optional) {
-            value.has_value() ? write(*value) : out.append("null", 4);
+            value.has_value() ? write(*value, before) : write_literal(out, before, "null");
         } else if constexpr (kind == value_kind::nullable) {
-            write(value.value);
-        } else if constexpr (kind == value_kind::raw) {
-            raw(value.text);
+            write(value.value, before);
         } else if constexpr (kind == value_kind::duration) {
-            write(value.count());
+            write(value.count(), before);
         } else if constexpr (kind == value_kind::time) {
-            time(value);
-        } else if constexpr (kind == value_kind::variant) {
-            alternative(value);
-        } else if constexpr (kind == value_kind::array || kind == value_kind::sequence) {
-            list(value);
-        } else if constexpr (kind == value_kind::map) {
-            std::size_t const begin = out.size();
-            for (auto const& [key, mapped] : value) {
-                out.push_back(',');
-                write_text(out, std::string_view(key));
-                out.push_back(':');
-                write(mapped);
+            time(value, before);
+        } else {
+            write_literal(out, before, "");
+            if constexpr (kind == value_kind::raw) {
+                raw(value.text);
+            } else if constexpr (kind == value_kind::variant) {
+                alternative(value);
+            } else if constexpr (kind == value_kind::array || kind == value_kind::sequence) {
+                list(value);
+            } else if constexpr (kind == value_kind::map) {
+                std::size_t const begin = out.size();
+                for (auto const& [key, mapped] : value) {
+                    write_text(out, std::string_view(key), comma);
+                    write(mapped, std::array{':'});
+                }
+                close_object(begin);
+            } else if constexpr (kind == value_kind::aggregate) {
+                std::size_t const begin = out.size();
+                fields(value);
+                close_object(begin);
             }
-            close_object(begin);
-        } else if constexpr (kind == value_kind::aggregate) {
-            std::size_t const begin = out.size();
-            fields(value);
-            close_object(begin);
         }
     }
 
 private:
-    template <class E>
-    void enumeration(E value)
+    static constexpr std::array comma{','};
+
+    template <class E, std::size_t Size>
+    void enumeration(E value, std::array<char, Size> const& before)
     {
         if constexpr (named_enum<E>) {
             std::string_view const name = enumerator_name(value);
             if (name.empty())
                 fail(serializer_error::unknown_enumerator);
-            write_text(out, name);
+            write_text(out, name, before);
         } else {
-            write(static_cast<std::underlying_type_t<E>>(value));
+            write(static_cast<std::underlying_type_t<E>>(value), before);
         }
     }
 
@@ -155,27 +157,24 @@ private:
                 *c = ' ';
     }
 
-    template <class Time>
-    void time(Time value)
+    template <class Time, std::size_t Size>
+    void time(Time value, std::array<char, Size> const& before)
     {
         auto const since = std::chrono::floor<std::chrono::milliseconds>(value).time_since_epoch();
-        char* const at = out.prepare(timestamp_bytes + 2);
+        char* const at = put(out.prepare(Size + timestamp_bytes + 2), before);
         if (!write_timestamp(since.count(), at + 1))
             return fail(serializer_error::out_of_range);
         at[0] = '"';
         at[timestamp_bytes + 1] = '"';
-        out.commit(timestamp_bytes + 2);
+        out.commit(Size + timestamp_bytes + 2);
     }
 
     template <class List>
     void list(List const& value)
     {
         std::size_t const begin = out.size();
-        for (auto const& element : value) {
-            out.push_back(',');
-            // Not deduced: the elements of vector<bool> are proxies.
-            write<typename List::value_type>(element);
-        }
+        for (auto const& element : value)
+            write<typename List::value_type>(element, comma);  // not deduced: the elements of vector<bool> are proxies
         if (out.size() == begin)
             out.push_back('[');
         else
