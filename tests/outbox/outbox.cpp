@@ -337,6 +337,17 @@ BOOST_AUTO_TEST_CASE(a_node_that_stays_keeps_no_other_from_being_used)
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_node_whose_frame_has_gone_on_comes_back_without_one)
+{
+    node_pool pool;
+    auto const frame = text("x");
+    auto* const node = pool.take(pool.refer(frame));
+    auto const rest = std::move(node->frame);
+    pool.give_back(node);
+    pool.settle();
+    BOOST_TEST(rest->payload() == "x");
+}
+
 BOOST_AUTO_TEST_CASE(a_stock_of_references_holds_as_many_as_it_gave_and_got)
 {
     // Freed too early or never, a sanitizer would say so; each frame is also read by the last who holds it.

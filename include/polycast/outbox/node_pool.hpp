@@ -48,10 +48,11 @@ public:
         in_use_ = true;
         return frame_ref::adopt(of.get());
     }
+    /// It may be none: a frame that was written in part has gone on to where its rest waits.
     void give_back(frame_ref&& reference) noexcept
     {
         entry& e = at(reference.get());
-        if (e.frame != reference.get())
+        if (e.frame != reference.get() || !reference)
             return static_cast<void>(frame_ref(std::move(reference)));
         ++e.count;
         static_cast<void>(reference.leave());
