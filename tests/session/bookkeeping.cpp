@@ -4,6 +4,7 @@
 #include <polycast/session/outcome.hpp>
 #include <polycast/session/port.hpp>
 #include <polycast/session/tokens.hpp>
+#include <polycast/batching/window.hpp>
 #include <polycast/session/windows.hpp>
 
 #include <polycast/compression/zstd.hpp>
@@ -357,6 +358,9 @@ BOOST_AUTO_TEST_CASE(a_port_names_every_shard_by_a_bit)
 struct fake_shard {
     using loop_type = sim::loop;
     using transport_type = sim;
+    struct composition_type {
+        using batching = pc::batching::window<10, 2000>;
+    };
     static constexpr std::chrono::milliseconds window_delay{2000};
     struct step {
         fake_shard* on;
@@ -391,7 +395,7 @@ BOOST_AUTO_TEST_CASE(windows_close_in_the_order_they_opened_each_after_its_delay
     fake_shard shard;
     pc::detail::windows<fake_shard> windows(shard.loop());
     shard.windows = &windows;
-    std::map<std::uint32_t, pc::detail::window_serials> serials;
+    std::map<std::uint32_t, pc::detail::windows<fake_shard>::serials> serials;
     std::vector<std::chrono::steady_clock::time_point> opened;
     for (std::uint32_t i = 0; i < 10; ++i) {
         pc::handle const h{0, i & 0xFF'FFFF, 1};
