@@ -5,6 +5,7 @@
 #include "meter.hpp"
 #include "protocol.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <span>

@@ -8,6 +8,7 @@
 #include "../support/foreign_deflate.hpp"
 #include "table.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <optional>

@@ -14,6 +14,7 @@
 #include "fuzz.hpp"
 #include "session_client.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <optional>

@@ -6,6 +6,7 @@
 #include "ledger.hpp"
 #include "requests.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>

@@ -17,6 +17,7 @@ struct failing_disk {
 #include <polycast/server.hpp>
 #include <polycast/transport/simulated.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <deque>

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <polycast/config.hpp>
 #include <polycast/detail/string_map.hpp>
 #include <polycast/outbox/lane.hpp>
 #include <polycast/outbox/shared_frame.hpp>
+
+#if POLYCAST_WITH_SQLITE
 
 #include <algorithm>
 #include <cstddef>
@@ -217,3 +220,5 @@ private:
 using journal_batch = basic_journal_batch<>;
 
 }  // namespace polycast::inline v0::detail
+
+#endif

@@ -1,13 +1,15 @@
 #pragma once
 
+#include <polycast/detail/search.hpp>
 #include <polycast/session/outcome.hpp>
 
-#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <concepts>
 #include <optional>
-#include <thread>
 #include <utility>
+
+#include <time.h>
 
 namespace polycast::inline v0 {
 
@@ -47,7 +49,7 @@ public:
                                                  : options_.cap;
         if (!may_change(o) || made_ >= options_.attempts || spent > options_.budget || delay > options_.budget - spent)
             return std::nullopt;
-        delay_ = std::min<real_delay>(delay_ * options_.factor, options_.cap);
+        delay_ = detail::least<real_delay>(delay_ * options_.factor, options_.cap);
         return delay;
     }
 
@@ -69,6 +71,12 @@ namespace detail {
 {
     return s.status;
 }
+/// As std::this_thread's, whose header brings more than the rest of this one: stop tokens, semaphores and their clocks.
+inline constexpr auto sleep_here = [](std::chrono::milliseconds delay) {
+    ::timespec left{static_cast<::time_t>(delay.count() / 1000), static_cast<long>(delay.count() % 1000 * 1'000'000)};
+    while (::nanosleep(&left, &left) != 0 && errno == EINTR) {
+    }
+};
 }  // namespace detail
 
 /// Makes `attempt()`, which emits and returns an `outcome` or a `sent`, until it is accepted or the schedule ends, and
@@ -93,8 +101,7 @@ auto with_retry(retry_options const& options, Attempt&& attempt, Sleep&& sleep)
 template <std::invocable Attempt>
 auto with_retry(retry_options const& options, Attempt&& attempt)
 {
-    return with_retry(options, std::forward<Attempt>(attempt),
-                      [](std::chrono::milliseconds delay) { std::this_thread::sleep_for(delay); });
+    return with_retry(options, std::forward<Attempt>(attempt), detail::sleep_here);
 }
 
 }  // namespace polycast::inline v0

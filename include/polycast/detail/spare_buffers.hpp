@@ -2,7 +2,6 @@
 
 #include <polycast/detail/byte_buffer.hpp>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <utility>
@@ -29,8 +28,10 @@ public:
     /// In the place of the smallest, if that is smaller.
     void keep(byte_buffer&& used) noexcept
     {
-        auto const smaller = [](byte_buffer const& a, byte_buffer const& b) { return a.capacity() < b.capacity(); };
-        auto const least = std::min_element(kept_.begin(), kept_.end(), smaller);
+        byte_buffer* least = &kept_.front();
+        for (byte_buffer& b : kept_)
+            if (b.capacity() < least->capacity())
+                least = &b;
         if (used.capacity() < min_bytes || used.capacity() > max_bytes || used.capacity() <= least->capacity())
             return;
         *least = std::move(used);

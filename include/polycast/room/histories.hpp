@@ -1,9 +1,9 @@
 #pragma once
 
+#include <polycast/detail/search.hpp>
 #include <polycast/detail/string_map.hpp>
 #include <polycast/room/history.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -146,7 +146,7 @@ private:
                 continue;
             {
                 auto const locked = p->room->lock();  // sees what its last holder did
-                floor_ = std::max(floor_, p->room->offset());
+                floor_ = detail::greatest(floor_, p->room->offset());
             }
             forgotten(p->name, floor_);
             rooms_.erase(rooms_.find(p->name));

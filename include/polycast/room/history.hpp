@@ -1,8 +1,8 @@
 #pragma once
 
+#include <polycast/detail/search.hpp>
 #include <polycast/outbox/shared_frame.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -89,7 +89,7 @@ public:
         answer out{offset_, {}, {}};
         if (!since)
             return out;
-        auto const live = std::find_if(held_.begin(), held_.end(), [&](held const& h) { return !expired(h, now); });
+        auto const live = detail::find_where(held_.begin(), held_.end(), [&](held const& h) { return !expired(h, now); });
         auto const count = static_cast<std::uint64_t>(held_.end() - live);
         out.recovered = same_epoch && *since <= offset_ && offset_ - *since <= count;
         if (*out.recovered)

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <polycast/detail/search.hpp>
 #include <polycast/event/control.hpp>
 #include <polycast/event/envelope.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -37,16 +37,16 @@ public:
         acked_ = received_;  // `$open` has told
         session_ = said.session;
         epoch_ = said.epoch;
-        every_ = std::max<std::uint64_t>(1, said.ack_every.value_or(control::ack_terms{}.every));
+        every_ = greatest<std::uint64_t>(1, said.ack_every.value_or(control::ack_terms{}.every));
         within_ = std::chrono::milliseconds(
-            std::min(said.ack_within_ms.value_or(control::ack_terms{}.within_ms), max_within_ms));
+            least(said.ack_within_ms.value_or(control::ack_terms{}.within_ms), max_within_ms));
         return !resumed ? greeting::anew : elsewhere ? greeting::resumed_elsewhere : greeting::resumed;
     }
 
     /// An event has come.
     void count() noexcept { ++received_; }
     /// Those up to `to` never will.
-    void skip(std::uint64_t to) noexcept { received_ = std::max(received_, to); }
+    void skip(std::uint64_t to) noexcept { received_ = greatest(received_, to); }
     [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
 
     [[nodiscard]] bool owes_ack() const noexcept { return received_ != acked_; }

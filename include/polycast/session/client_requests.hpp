@@ -1,12 +1,12 @@
 #pragma once
 
 #include <polycast/detail/byte_buffer.hpp>
+#include <polycast/detail/search.hpp>
 #include <polycast/frame/opcode.hpp>
 #include <polycast/session/client_intake.hpp>
 #include <polycast/session/client_outbox.hpp>
 #include <polycast/session/outcome.hpp>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -93,8 +93,8 @@ public:
     /// The server has answered `id`.
     answer answered(std::uint64_t id, bool by_event)
     {
-        auto const end = items_.begin() + static_cast<std::ptrdiff_t>(std::min(items_.size(), window));
-        auto const found = std::find_if(items_.begin(), end, [&](item const& i) { return i.head.id == id; });
+        auto const end = items_.begin() + static_cast<std::ptrdiff_t>(detail::least(items_.size(), window));
+        auto const found = detail::find_where(items_.begin(), end, [&](item const& i) { return i.head.id == id; });
         if (id == 0 || found == end || found->done)
             return answer::unexpected;
         bool const asks = found->head.asks;
@@ -107,7 +107,7 @@ public:
     /// Whether an event has answered `id`, lately.
     [[nodiscard]] bool was_answered_by_event(std::uint64_t id) const noexcept
     {
-        return id != 0 && std::find(by_events_.begin(), by_events_.end(), id) != by_events_.end();
+        return id != 0 && find_where(by_events_.begin(), by_events_.end(), [id](std::uint64_t e) { return e == id; }) != by_events_.end();
     }
 
 private:
@@ -146,7 +146,7 @@ private:
         if (count == 0)
             return;
         popped_ += count;
-        next_ -= std::min(next_, count);
+        next_ -= detail::least(next_, count);
         if (items_.empty()) {
             base_ += text_.size();
             text_.clear();

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <polycast/detail/search.hpp>
 #include <polycast/event/control.hpp>
 #include <polycast/event/envelope.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -103,7 +103,7 @@ public:
     /// `$ok` or `$error` with the number `id`; nothing if it is not for a room.
     [[nodiscard]] std::optional<client_room_answer> answered(std::uint64_t id, envelope const& said)
     {
-        auto const at = std::find_if(under_way_.begin(), under_way_.end(), [&](flight const& f) { return f.id == id; });
+        auto const at = find_where(under_way_.begin(), under_way_.end(), [&](flight const& f) { return f.id == id; });
         if (at == under_way_.end())
             return {};
         client_room_answer answer{std::move(at->name), false, said.type == "$ok", said.recovered};

@@ -10,7 +10,6 @@
 #include <polycast/session/inbound.hpp>
 #include <polycast/session/session.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>

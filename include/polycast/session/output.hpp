@@ -18,7 +18,6 @@
 #include <polycast/session/tally.hpp>
 #include <polycast/session/windows.hpp>
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <new>
@@ -415,8 +414,10 @@ private:
     }
     void wait_for_log(session_type& s)
     {
-        if (std::find(unlogged_.begin(), unlogged_.end(), s.handle_) == unlogged_.end())
-            unlogged_.push_back(s.handle_);
+        for (handle const h : unlogged_)
+            if (h == s.handle_)
+                return;
+        unlogged_.push_back(s.handle_);
     }
 
     /// The cap is for what the peer does not take, not for what has not been offered to it yet.

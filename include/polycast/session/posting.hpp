@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
-#include <thread>
 #include <utility>
 
 namespace polycast::inline v0::detail {
@@ -120,7 +119,6 @@ template <class C, class Event, class Sleep>
             to.shared_observer.count_shared(metric::retries, 1);
         });
 }
-inline constexpr auto sleep_here = [](std::chrono::milliseconds delay) { std::this_thread::sleep_for(delay); };
 
 /// The same for a message that is no event.
 template <class C>

@@ -2,7 +2,6 @@
 
 #include <polycast/detail/task.hpp>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -153,9 +152,12 @@ private:
             return true;
         if (!seldom_)
             return false;
-        auto const& [write, more] = *seldom_;
-        return (writing && write) ||
-               std::any_of(more.begin(), more.end(), [writing](extra const& e) { return e.writing == writing; });
+        if (writing && seldom_->write)
+            return true;
+        for (extra const& e : seldom_->more)
+            if (e.writing == writing)
+                return true;
+        return false;
     }
     void ready(std::uint32_t events)
     {
