@@ -384,6 +384,47 @@ void closing_an_acceptor_completes_its_accept_with_an_error()
 }
 
 template <class T>
+void connections_that_come_together_are_accepted_each_once_and_not_inside_the_call()
+{
+    using stream = typename T::stream;
+    rig<T> r;
+    typename T::acceptor acceptor{r.loop};
+    std::error_code ec;
+    acceptor.listen({}, {}, ec);
+    BOOST_REQUIRE(!ec);
+    std::vector<stream> accepted, connected;
+    std::vector<std::unique_ptr<typename T::connector>> connectors;
+    for (int i = 0; i < 50; ++i) {
+        connectors.push_back(std::make_unique<typename T::connector>(r.loop));
+        connectors.back()->connect({"127.0.0.1", acceptor.port()}, [&](std::error_code e, stream s) {
+            BOOST_TEST(!e);
+            connected.push_back(std::move(s));
+        });
+    }
+    bool inside = false;
+    std::optional<std::error_code> end;
+    auto take = [&](auto& self) -> void {
+        inside = true;
+        acceptor.accept([&](std::error_code e, stream s) {
+            BOOST_TEST(!inside);
+            if (e) {
+                end = e;
+                return;
+            }
+            accepted.push_back(std::move(s));
+            self(self);
+            if (accepted.size() == 40)  // those that wait are left alone, although this was asked for the next
+                acceptor.close();
+        });
+        inside = false;
+    };
+    BOOST_REQUIRE(r.until([&] { return connected.size() == 50; }));
+    take(take);
+    BOOST_TEST(r.until([&] { return end.has_value(); }));
+    BOOST_TEST(accepted.size() == 40u);
+}
+
+template <class T>
 void connections_spread_over_the_acceptors_of_a_shared_port()
 {
     using stream = typename T::stream;

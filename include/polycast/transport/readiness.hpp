@@ -81,6 +81,9 @@ public:
         else
             seldom_->more.push_back({writing, std::move(h)});
     }
+    /// From a handler that was called because there is something to read, and has taken one of perhaps several: if it waits
+    /// again it is called again in this turn, for a turn of the loop for each would keep the last ones waiting.
+    void expect_more() noexcept { more_expected_ = true; }
     /// The descriptor will be closed, and so leave the set.
     void closes() noexcept { listed_ = 0; }
     /// Takes the handlers that wait.
@@ -113,6 +116,8 @@ private:
         std::vector<extra> more;  ///< beside the one that reads and the one that writes
     };
 
+    static constexpr int max_at_once = 16;  ///< others wait
+
     void list(std::uint32_t events)
     {
         ::epoll_event e{};
@@ -122,7 +127,7 @@ private:
         // Of an open descriptor that can be waited for, only for want of memory or of the user's watches (epoll_ctl(2)).
         if (::epoll_ctl(in_.descriptor_, operation, descriptor_, &e) != 0)
             throw std::bad_alloc();
-        listed_ = events;
+        listed_ = static_cast<std::uint8_t>(events);
     }
     /// Calls those that wait for this now; what they begin to wait for is another turn's. False if this is no more.
     [[nodiscard]] bool call(bool writing)
@@ -167,10 +172,16 @@ private:
             std::uint32_t const event = writing ? EPOLLOUT : EPOLLIN;
             if ((events & event) == 0 && !failed)
                 continue;
-            if (!waits(writing))
+            if (!waits(writing)) {
                 unwanted |= event;
-            else if (!call(writing))
-                return;
+                continue;
+            }
+            int left = writing ? 1 : max_at_once;
+            do {
+                more_expected_ = false;
+                if (!call(writing))
+                    return;
+            } while (--left > 0 && more_expected_ && waits(writing));
         }
         // What nobody waits for is not told again: in the set as long as it is waited for most of the time.
         if ((unwanted & listed_) != 0)
@@ -179,7 +190,8 @@ private:
 
     readiness& in_;
     int const descriptor_;
-    std::uint32_t listed_ = 0;
+    std::uint8_t listed_ = 0;  ///< EPOLLIN, EPOLLOUT
+    bool more_expected_ = false;
     handler read_;
     std::unique_ptr<seldom> seldom_;
 };

@@ -28,22 +28,16 @@ public:
         descriptor_ = descriptor;
     }
     [[nodiscard]] int native_handle() const noexcept { return descriptor_; }
-    /// `h(error_code, descriptor)` for the next connection; -1 with an error. Called from inside `h`, it may call the next
-    /// at once: connections come together, and a turn of the loop for each would keep the last ones waiting.
+    /// `h(error_code, descriptor)` for the next connection; -1 with an error.
     template <class Handler>
     void accept(Handler&& handler)
     {
-        if (int const another = at_once_ == 0 ? -1 : next(); another >= 0) {
-            --at_once_;
-            return handler(std::error_code(), another);
-        }
-        at_once_ = 0;
         waits_.wait(descriptor_, false, [this, h = std::forward<Handler>(handler)](std::error_code ec) mutable {
             if (ec)
                 return h(ec, -1);
-            int const accepted = next();
+            int const accepted = ::accept4(descriptor_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
             if (accepted >= 0) {
-                at_once_ = max_at_once;
+                waits_.expect_more();
                 return h(ec, accepted);
             }
             ec.assign(errno, std::system_category());
@@ -61,15 +55,8 @@ public:
     }
 
 private:
-    static constexpr int max_at_once = 15;  ///< each inside the call of the one before
-    [[nodiscard]] int next() const noexcept
-    {
-        return ::accept4(descriptor_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    }
-
     waits waits_;
     int descriptor_ = -1;
-    int at_once_ = 0;
 };
 
 class tcp::acceptor {

@@ -40,6 +40,8 @@ public:
             watch_ = std::make_unique<detail::readiness::watch>(on_->ready(), descriptor);
         watch_->wait(writing, std::forward<Handler>(handler));
     }
+    /// Who reads has taken one of perhaps several.
+    void expect_more() noexcept { watch_->expect_more(); }
     /// What waits completes with `operation_canceled`, soon.
     void cancel() noexcept
     try {
