@@ -23,7 +23,6 @@
 // SOFTWARE.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <asio/basic_stream_socket.hpp>
 #include <asio/basic_waitable_timer.hpp>
@@ -48,7 +47,6 @@
 #include <deque>
 #include <exception>
 #include <fcntl.h>
-#include <forward_list>
 #include <functional>
 #include <iterator>
 #include <limits>
@@ -73,7 +71,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <system_error>
-#include <thread>
+#include <time.h>
 #include <tuple>
 #include <type_traits>
 #include <unistd.h>
@@ -287,7 +285,7 @@ public:
     void release() noexcept { byte_buffer{}.swap(*this); }
 
 private:
-    void grow(std::size_t count, std::size_t at_most)
+    [[gnu::noinline]] void grow(std::size_t count, std::size_t at_most)
     {
         std::size_t wanted = capacity_ < 64 ? 128 : capacity_ * 2;
         if (wanted - size_ > at_most)
@@ -305,6 +303,15 @@ private:
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;
 };
+
+/// Puts `bytes` to `at`; returns where they end.
+template <std::size_t Size>
+char* put(char* at, std::array<char, Size> const& bytes) noexcept
+{
+    if constexpr (Size != 0)
+        std::memcpy(at, bytes.data(), Size);
+    return at + Size;
+}
 
 }  // namespace polycast::inline v0::detail
 
@@ -1623,6 +1630,7 @@ struct enumerator_names {
     std::array<char, Bytes + 1> text{};
     std::array<std::uint16_t, Values + 1> begin{};
     std::size_t named = 0;
+    std::size_t end = 0;  ///< behind the last that is named: few enumerations go on to 120
 
     [[nodiscard]] constexpr std::string_view operator[](std::size_t index) const noexcept
     {
@@ -1640,6 +1648,7 @@ consteval auto kept_enumerators()
     for (std::size_t i = 0; i < names.size(); ++i) {
         out.begin[i] = static_cast<std::uint16_t>(at);
         out.named += names[i].empty() ? 0U : 1U;
+        out.end = names[i].empty() ? out.end : i + 1;
         for (char const c : names[i])
             out.text[at++] = c;
     }
@@ -1680,7 +1689,7 @@ template <class E>
     auto const& table = enumerator_table<E>;
     if (name.empty())
         return false;
-    for (std::size_t i = 0; i < value_count<E>; ++i) {
+    for (std::size_t i = 0; i < table.end; ++i) {
         if (table[i] == name) {
             out = static_cast<E>(first_value<E> + static_cast<int>(i));
             return true;
@@ -1764,6 +1773,67 @@ struct decode_error {
 
 }  // namespace polycast::inline v0
 
+// ---- polycast/serializer/json_number.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// A number as most are written: `digits` without the point, `fraction_digits` of them behind it.
+struct plain_number {
+    char const* end = nullptr;  ///< behind it; null: not one of these, or not a number
+    std::uint64_t digits = 0;
+    unsigned fraction_digits = 0;
+    bool negative = false;
+};
+
+/// As many digits cannot overflow `plain_number::digits`.
+inline constexpr std::ptrdiff_t max_plain_digits = 18;
+
+/// Reads the digits at `at` behind those of `value`; returns their end.
+[[nodiscard]] inline char const* take_digits(char const* at, char const* end, std::uint64_t& value) noexcept
+{
+    for (; at != end && static_cast<unsigned char>(*at - '0') < 10; ++at)
+        value = value * 10 + static_cast<unsigned char>(*at - '0');
+    return at;
+}
+
+/// Reads the number at `at`: RFC 8259 §6 without `exp`, and with few digits.
+[[nodiscard]] inline plain_number scan_plain_number(char const* at, char const* end) noexcept
+{
+    plain_number number;
+    number.negative = at != end && *at == '-';
+    char const* const first = at + (number.negative ? 1 : 0);
+    at = take_digits(first, end, number.digits);
+    std::ptrdiff_t count = at - first;
+    // "Leading zeros are not allowed."
+    if (count == 0 || (count > 1 && *first == '0'))
+        return {};
+    if (at != end && *at == '.') {
+        char const* const behind = at + 1;
+        at = take_digits(behind, end, number.digits);
+        if (at == behind)
+            return {};
+        number.fraction_digits = static_cast<unsigned>(at - behind);
+        count += at - behind;
+    }
+    if (count > max_plain_digits || (at != end && (*at | 0x20) == 'e'))
+        return {};
+    number.end = at;
+    return number;
+}
+
+/// The value, if dividing gives it to the last bit: of up to 15 digits both numbers are exact, so IEEE 754 rounds once.
+[[nodiscard]] inline bool exact_real(plain_number const& number, double& out) noexcept
+{
+    constexpr double powers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    if (number.digits >= 1'000'000'000'000'000 || number.fraction_digits > 15)
+        return false;
+    double const value = static_cast<double>(static_cast<std::int64_t>(number.digits)) / powers[number.fraction_digits];
+    out = number.negative ? -value : value;
+    return true;
+}
+
+}  // namespace polycast::inline v0::detail
+
 // ---- polycast/serializer/json_text.hpp ----
 
 namespace polycast::inline v0::detail {
@@ -1781,19 +1851,52 @@ inline constexpr std::uint64_t every_high_bit = 0x8080'8080'8080'8080;
            ((word - every_byte * 0x20) & ~word & every_high_bit);
 }
 
+template <bool AsciiOnly>
+[[nodiscard]] constexpr std::uint64_t marked_word(std::uint64_t word) noexcept
+{
+    return escaped_bytes(word) | (AsciiOnly ? word & every_high_bit : 0);
+}
+
 [[nodiscard]] constexpr bool is_escaped(char c) noexcept
 {
     return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
 }
 
-/// The first byte in [at, end) that JSON escapes in a string, or `end`. `AsciiOnly` also stops at bytes from 0x80.
+// What is looked at at once. By the compiler's vectors, as <emmintrin.h> is long.
+#ifdef __SSE2__
+using text_block [[gnu::vector_size(16)]] = char;
+
+/// A bit for each byte of `block` that JSON escapes in a string; `AsciiOnly`: or that is 0x80 or above.
 template <bool AsciiOnly>
-[[nodiscard]] inline char const* skip_unescaped(char const* at, char const* end) noexcept
+[[nodiscard]] inline unsigned marked_bytes(text_block block) noexcept
+{
+    using signed_bytes [[gnu::vector_size(16)]] = signed char;
+    using unsigned_bytes [[gnu::vector_size(16)]] = unsigned char;
+    auto marks = (block == '"') | (block == '\\');
+    if constexpr (AsciiOnly)
+        marks |= reinterpret_cast<signed_bytes>(block) < 0x20;  // 0x80 and above are negative
+    else
+        marks |= reinterpret_cast<unsigned_bytes>(block) < 0x20;
+    return static_cast<unsigned>(__builtin_ia32_pmovmskb128(reinterpret_cast<text_block>(marks)));
+}
+#else
+using text_block = std::uint64_t;
+
+template <bool AsciiOnly>
+[[nodiscard]] inline std::uint64_t marked_bytes(text_block block) noexcept
+{
+    return marked_word<AsciiOnly>(block);
+}
+#endif
+
+/// `skip_unescaped` for what is shorter than a block; a function of its own, as the words want every register.
+template <bool AsciiOnly>
+[[nodiscard, gnu::noinline]] inline char const* skip_unescaped_rest(char const* at, char const* end) noexcept
 {
     for (; end - at >= 8; at += 8) {
         std::uint64_t word;
         std::memcpy(&word, at, 8);
-        if (std::uint64_t const marks = escaped_bytes(word) | (AsciiOnly ? word & every_high_bit : 0); marks != 0) {
+        if (std::uint64_t const marks = marked_word<AsciiOnly>(word); marks != 0) {
             if constexpr (std::endian::native == std::endian::little)
                 return at + std::countr_zero(marks) / 8;
             break;
@@ -1802,6 +1905,21 @@ template <bool AsciiOnly>
     while (at != end && !is_escaped(*at) && !(AsciiOnly && (*at & 0x80) != 0))
         ++at;
     return at;
+}
+
+/// The first byte in [at, end) that JSON escapes in a string, or `end`. `AsciiOnly` also stops at bytes from 0x80.
+template <bool AsciiOnly>
+[[nodiscard]] inline char const* skip_unescaped(char const* at, char const* end) noexcept
+{
+#ifdef __SSE2__
+    for (; end - at >= 16; at += 16) {
+        text_block block;
+        std::memcpy(&block, at, 16);
+        if (unsigned const marks = marked_bytes<AsciiOnly>(block); marks != 0)
+            return at + std::countr_zero(marks);
+    }
+#endif
+    return skip_unescaped_rest<AsciiOnly>(at, end);
 }
 
 /// The bytes of the UTF-8 sequence at `at`; 0 if it is none (RFC 3629 §4).
@@ -1841,14 +1959,56 @@ inline void write_escape(byte_buffer& out, char c)
     out.append(text, sizeof text);
 }
 
-/// Appends `text` as a JSON string. A frame of text must be UTF-8 (RFC 6455 §8.1): what is not becomes U+FFFD.
-inline void write_text(byte_buffer& out, std::string_view text)
+/// Copies `text` to `to` up to about where it first needs an escape or is not ASCII, and returns how much of it is done.
+/// What is no multiple of a block goes in two that overlap, as nothing is read or written beyond the text.
+[[nodiscard]] inline std::size_t copy_plain(char* to, std::string_view text) noexcept
+{
+    constexpr std::size_t step = sizeof(text_block);
+    char const* const from = text.data();
+    std::size_t const size = text.size();
+    auto const copy_block = [&](std::size_t at) {
+        text_block block;
+        std::memcpy(&block, from + at, step);
+        std::memcpy(to + at, &block, step);
+        return marked_bytes<true>(block) == 0;
+    };
+    if (size >= step) {
+        std::size_t at = 0;
+        for (; size - at > step; at += step)
+            if (!copy_block(at))
+                return at;
+        return copy_block(size - step) ? size : at;
+    }
+    auto const copy_ends = [&]<class Word>(Word) {
+        Word ends[2];
+        std::memcpy(&ends[0], from, sizeof(Word));
+        std::memcpy(&ends[1], from + size - sizeof(Word), sizeof(Word));
+        std::memcpy(to, &ends[0], sizeof(Word));
+        std::memcpy(to + size - sizeof(Word), &ends[1], sizeof(Word));
+        std::conditional_t<sizeof(Word) == 4, std::uint64_t, text_block> both;
+        std::memcpy(&both, ends, sizeof both);
+        if constexpr (sizeof(Word) == 4)
+            return marked_word<true>(both) == 0 ? size : 0;
+        else
+            return marked_bytes<true>(both) == 0 ? size : 0;
+    };
+    if constexpr (step == 16)
+        if (size >= 8)
+            return copy_ends(std::uint64_t{});
+    if (size >= 4)
+        return copy_ends(std::uint32_t{});
+    std::size_t at = 0;
+    for (; at != size && !is_escaped(from[at]) && (from[at] & 0x80) == 0; ++at)
+        to[at] = from[at];
+    return at;
+}
+
+/// Appends the inside of a JSON string. A frame of text must be UTF-8 (RFC 6455 §8.1): what is not becomes U+FFFD.
+inline void write_escaped(byte_buffer& out, std::string_view text)
 {
     char const* at = text.data();
     char const* const end = at + text.size();
     char const* run = at;  // bytes from here on go out as they are
-    *out.prepare(text.size() + 2) = '"';
-    out.commit(1);
     while ((at = skip_unescaped<true>(at, end)) != end) {
         if (std::size_t const sequence = is_escaped(*at) ? 0 : utf8_sequence(at, end); sequence != 0) {
             at += sequence;
@@ -1862,7 +2022,43 @@ inline void write_text(byte_buffer& out, std::string_view text)
         run = ++at;
     }
     out.append(run, static_cast<std::size_t>(end - run));
-    out.push_back('"');
+}
+
+/// The text without its terminator, to be put before something.
+template <std::size_t Size>
+[[nodiscard]] consteval std::array<char, Size - 1> literal(char const (&text)[Size])
+{
+    std::array<char, Size - 1> out{};
+    for (std::size_t i = 0; i != out.size(); ++i)
+        out[i] = text[i];
+    return out;
+}
+
+/// Appends `before` and `text` as a JSON string, with one look at how much room there is: most text goes out as it is.
+template <std::size_t Size>
+void write_text(byte_buffer& out, std::string_view text, std::array<char, Size> const& before)
+{
+    char* const at = put(out.prepare(Size + text.size() + 2), before);
+    *at = '"';
+    std::size_t const copied = copy_plain(at + 1, text);
+    if (copied == text.size()) {
+        at[copied + 1] = '"';
+        out.commit(Size + copied + 2);
+    } else {
+        out.commit(Size + 1 + copied);
+        write_escaped(out, text.substr(copied));
+        out.push_back('"');
+    }
+}
+inline void write_text(byte_buffer& out, std::string_view text) { write_text(out, text, std::array<char, 0>{}); }
+
+/// Appends `before` and `text`, whose sizes are known: a few moves.
+template <std::size_t Size, std::size_t TextSize>
+void write_literal(byte_buffer& out, std::array<char, Size> const& before, char const (&text)[TextSize])
+{
+    char* const at = put(out.prepare(Size + TextSize), before);
+    std::memcpy(at, text, TextSize);  // with the terminator, which does not count
+    out.commit(Size + TextSize - 1);
 }
 
 }  // namespace polycast::inline v0::detail
@@ -2161,6 +2357,25 @@ public:
         }
     }
 
+    /// On to the next token. Most peers write no white space.
+    void space() noexcept
+    {
+        if (at_ != end_ && static_cast<unsigned char>(*at_) <= ' ')
+            skip_space();
+    }
+
+    /// Whether the next token begins with `c`.
+    [[nodiscard]] bool stands_at(char c) noexcept
+    {
+        return (at_ != end_ && *at_ == c) || stands_behind_space(c);
+    }
+
+    [[nodiscard]] bool stands_at_number() noexcept
+    {
+        space();
+        return at_ != end_ && (*at_ == '-' || (*at_ >= '0' && *at_ <= '9'));
+    }
+
     /// What kind of value comes next.
     [[nodiscard]] json_kind peek() noexcept
     {
@@ -2190,16 +2405,48 @@ public:
     /// Reads the next key of an object and the colon. False at the end of the object, or on an error.
     bool next_key(bool& first, std::string_view& key, json_path const* path, bool keep = false)
     {
-        if (!separator(first, '}', path))
-            return false;
-        if (peek() != json_kind::text)
+        return next_member(first, path) && this->key(key, path, keep);
+    }
+
+    /// Stands before the next key of an object, for `key` or `take_key`. False at the end of the object, or on an error.
+    bool next_member(bool& first, json_path const* path)
+    {
+        if (!first)
+            return next_member(path);
+        if (at_ == end_ || *at_ != '"')
+            return unusual_member(first, path);
+        first = false;
+        return true;
+    }
+    /// The same where a member was read before: what `separator` says too, for those that write no white space before it.
+    bool next_member(json_path const* path)
+    {
+        if (at_ != end_ && *at_ == ',') {
+            ++at_;
+            space();
+            return true;
+        }
+        return last_member(path);
+    }
+    bool key(std::string_view& key, json_path const* path, bool keep = false)
+    {
+        if (!stands_at('"'))
             return syntax("expected a key", path);
         if (!text(key, path, keep))
             return false;
-        space();
-        if (at_ == end_ || *at_ != ':')
+        if (!stands_at(':'))
             return syntax("expected `:`", path);
         ++at_;
+        return true;
+    }
+    /// Reads the key and colon that `quoted` spells, `"key":`, if that stands here to the byte: one comparison, which the
+    /// compiler knows the length of.
+    template <std::size_t Size>
+    [[nodiscard]] bool take_key(char const* quoted) noexcept
+    {
+        if (static_cast<std::size_t>(end_ - at_) < Size || std::memcmp(at_, quoted, Size) != 0)
+            return false;
+        at_ += Size;
         return true;
     }
 
@@ -2209,30 +2456,45 @@ public:
     bool text(std::string_view& out, json_path const* path, bool keep = false)
     {
         char const* const stop = skip_unescaped<false>(at_ + 1, end_);
-        if (stop != end_ && *stop == '"') {
-            out = {at_ + 1, static_cast<std::size_t>(stop - at_ - 1)};
-            at_ += out.size() + 2;
-            return true;
-        }
-        if (stop == end_ || *stop != '\\') {
-            at_ += stop - at_;
-            return syntax(at_ == end_ ? "unterminated string" : "control character in a string", path);
-        }
-        json_scalar_sink sink;
-        rapidjson::ParseErrorCode const code = scalar(sink, keep);
-        if (code != rapidjson::kParseErrorNone)
-            return syntax("bad escape or control character in a string", path);
-        // RapidJSON 1.1 lets the second half of a surrogate pair pass alone. As the payload was UTF-8, only that can
-        // have given ED A0 or above. `out` stays as it was: no handler sees text that is not UTF-8.
-        if (!keep && names_surrogate(sink.text))
-            return fail(serializer_error::invalid_utf8, "half a surrogate pair", path);
-        out = sink.text;
+        if (stop == end_ || *stop != '"')
+            return unusual_text(out, stop, path, keep);
+        out = {at_ + 1, static_cast<std::size_t>(stop - at_ - 1)};
+        at_ += out.size() + 2;
         return true;
+    }
+
+    /// Reads an integer of few digits at a place where a number stands; false, without a step, if it is none of these.
+    [[nodiscard]] bool take_plain_integer(std::uint64_t& digits, bool& negative) noexcept
+    {
+        negative = *at_ == '-';
+        char* const first = at_ + (negative ? 1 : 0);
+        digits = 0;
+        std::ptrdiff_t const count = take_digits(first, end_, digits) - first;
+        if (count == 0 || count > max_plain_digits || (count > 1 && *first == '0'))
+            return false;
+        char* const end = first + count;
+        if (end != end_ && (*end == '.' || (*end | 0x20) == 'e'))
+            return false;
+        at_ = end;
+        return true;
+    }
+
+    /// Reads a number without exponent and of few digits, as most are. Where `end` is null `number` must read it.
+    [[nodiscard]] plain_number take_plain_number() noexcept
+    {
+        plain_number const number = scan_plain_number(at_, end_);
+        if (number.end != nullptr)
+            at_ += number.end - at_;
+        return number;
     }
 
     /// Reads a number's text, checked against the grammar. A magnitude beyond a double's is an error of meaning.
     bool number(std::string_view& out, json_path const* path)
     {
+        if (char* const begin = at_; take_plain_number().end != nullptr) {
+            out = {begin, static_cast<std::size_t>(at_ - begin)};
+            return true;
+        }
         json_scalar_sink sink;
         char* const from = at_;
         rapidjson::ParseErrorCode const code = scalar(sink, true);
@@ -2251,7 +2513,7 @@ public:
     bool boolean(bool& out, json_path const* path)
     {
         out = *at_ == 't';
-        return word(out ? "true" : "false", path);
+        return out ? word("true", path) : word("false", path);
     }
     bool null(json_path const* path) { return word("null", path); }
 
@@ -2268,7 +2530,7 @@ public:
     }
 
     /// Reports an error of meaning; keeps the first. Always false.
-    bool fail(serializer_error code, std::string_view what, json_path const* path)
+    [[gnu::noinline]] bool fail(serializer_error code, std::string_view what, json_path const* path)
     {
         if (!failed_) {
             failed_ = true;
@@ -2281,7 +2543,7 @@ public:
     }
 
     /// Reports that the next value is not what it must be, and reads over it. Always false.
-    bool wrong_type(std::string_view expected, json_path const* path)
+    [[gnu::noinline]] bool wrong_type(std::string_view expected, json_path const* path)
     {
         json_kind const kind = peek();
         if (kind == json_kind::end || kind == json_kind::other)
@@ -2291,7 +2553,7 @@ public:
         return false;
     }
 
-    bool syntax(std::string_view what, json_path const* path)
+    [[gnu::noinline]] bool syntax(std::string_view what, json_path const* path)
     {
         broken_ = true;
         return fail(serializer_error::syntax, what, path);
@@ -2299,7 +2561,12 @@ public:
 
 private:
     static bool is_space(char c) noexcept { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
-    void space() noexcept
+    [[gnu::noinline]] bool stands_behind_space(char c) noexcept
+    {
+        space();
+        return at_ != end_ && *at_ == c;
+    }
+    [[gnu::noinline]] void skip_space() noexcept
     {
         while (at_ != end_ && is_space(*at_))
             ++at_;
@@ -2311,6 +2578,42 @@ private:
             if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xA0)
                 return true;
         return false;
+    }
+
+    /// Reads a string that has an escape, or something that it may not have, at `stop`.
+    [[gnu::noinline]] bool unusual_text(std::string_view& out, char const* stop, json_path const* path, bool keep)
+    {
+        if (stop == end_ || *stop != '\\') {
+            at_ += stop - at_;
+            return syntax(at_ == end_ ? "unterminated string" : "control character in a string", path);
+        }
+        json_scalar_sink sink;
+        rapidjson::ParseErrorCode const code = scalar(sink, keep);
+        if (code != rapidjson::kParseErrorNone)
+            return syntax("bad escape or control character in a string", path);
+        // RapidJSON 1.1 lets the second half of a surrogate pair pass alone. As the payload was UTF-8, only that can
+        // have given ED A0 or above. `out` stays as it was: no handler sees text that is not UTF-8.
+        if (!keep && names_surrogate(sink.text))
+            return fail(serializer_error::invalid_utf8, "half a surrogate pair", path);
+        out = sink.text;
+        return true;
+    }
+
+    [[gnu::noinline]] bool last_member(json_path const* path)
+    {
+        bool first = false;
+        if (at_ == end_ || *at_ != '}')
+            return unusual_member(first, path);
+        ++at_;
+        --depth_;
+        return false;
+    }
+    [[gnu::noinline]] bool unusual_member(bool& first, json_path const* path)
+    {
+        if (!separator(first, '}', path))
+            return false;
+        space();
+        return true;
     }
 
     /// Before a member: nothing at first, then a comma; false at the closing bracket, which is consumed.
@@ -2330,13 +2633,10 @@ private:
         return true;
     }
 
-    bool word(std::string_view expected, json_path const* path)
+    template <std::size_t Size>
+    bool word(char const (&expected)[Size], json_path const* path)
     {
-        if (static_cast<std::size_t>(end_ - at_) < expected.size() ||
-            std::memcmp(at_, expected.data(), expected.size()) != 0)
-            return syntax("malformed literal", path);
-        at_ += expected.size();
-        return true;
+        return take_key<Size - 1>(expected) || syntax("malformed literal", path);
     }
 
     bool skip_value(json_kind kind, json_path const* path)
@@ -2696,12 +2996,31 @@ namespace polycast::inline v0::detail {
 template <class T>
 bool read_value(json_reader& in, T& out, json_path const* path);
 
+/// Whether `T` holds the number; false too of what `std::from_chars` does not take: a minus sign before an unsigned one.
+template <class T>
+[[nodiscard]] constexpr bool fits(std::uint64_t digits, bool negative, T& out) noexcept
+{
+    using limits = std::numeric_limits<T>;
+    constexpr auto greatest = static_cast<std::uint64_t>(limits::max());
+    // The lowest value is one further from 0 than the greatest.
+    if (negative ? !limits::is_signed || digits > greatest + 1 : digits > greatest)
+        return false;
+    out = static_cast<T>(negative ? 0 - digits : digits);
+    return true;
+}
+
 template <class T>
 bool read_integer(json_reader& in, T& out, json_path const* path)
 {
-    std::string_view digits;
-    if (in.peek() != json_kind::number)
+    static_assert(sizeof(T) <= 8);
+    if (!in.stands_at_number())
         return in.wrong_type("an integer", path);
+    std::uint64_t magnitude = 0;
+    bool negative = false;
+    if (in.take_plain_integer(magnitude, negative))
+        return fits(magnitude, negative, out) ||
+               in.fail(serializer_error::out_of_range, "integer out of the field's range", path);
+    std::string_view digits;
     if (!in.number(digits, path))
         return false;
     // RFC 8259 lets an integer be written 1.0 or 1e2; a field of integer type takes digits only.
@@ -2718,10 +3037,17 @@ template <class T>
 bool read_real(json_reader& in, T& out, json_path const* path)
 {
     std::string_view digits;
-    if (in.peek() != json_kind::number)
+    if (!in.stands_at_number())
         return in.wrong_type("a number", path);
-    if (!in.number(digits, path))
+    char* const begin = in.position();
+    if (plain_number const number = in.take_plain_number(); number.end != nullptr) {
+        if constexpr (std::same_as<T, double>)
+            if (exact_real(number, out))
+                return true;
+        digits = {begin, static_cast<std::size_t>(number.end - begin)};
+    } else if (!in.number(digits, path)) {
         return false;
+    }
     if (std::from_chars(digits.data(), digits.data() + digits.size(), out).ec == std::errc{})
         return true;
     // `from_chars` says the same of too large and of too small. Too small is 0.
@@ -2738,7 +3064,7 @@ bool read_enumeration(json_reader& in, T& out, json_path const* path)
 {
     if constexpr (named_enum<T>) {
         std::string_view name;
-        if (in.peek() != json_kind::text)
+        if (!in.stands_at('"'))
             return in.wrong_type("an enumerator's name", path);
         if (!in.text(name, path))
             return false;
@@ -2757,7 +3083,7 @@ template <class T>
 bool read_time(json_reader& in, T& out, json_path const* path)
 {
     std::string_view written;
-    if (in.peek() != json_kind::text)
+    if (!in.stands_at('"'))
         return in.wrong_type("an RFC 3339 time", path);
     if (!in.text(written, path))
         return false;
@@ -2777,17 +3103,22 @@ bool read_time(json_reader& in, T& out, json_path const* path)
 template <class T>
 bool read_sequence(json_reader& in, T& out, json_path const* path)
 {
-    if (in.peek() != json_kind::array)
+    if (!in.stands_at('['))
         return in.wrong_type("an array", path);
     if (!in.enter(path))
         return false;
     out.clear();
     json_path at{path};
     for (bool first = true; in.next_element(first, path); ++at.index) {
-        typename T::value_type element{};  // not in place: vector<bool> has no elements to refer to
-        if (!read_value(in, element, &at))
-            return false;
-        out.push_back(std::move(element));
+        if constexpr (requires { { out.emplace_back() } -> std::same_as<typename T::value_type&>; }) {
+            if (!read_value(in, out.emplace_back(), &at))
+                return false;
+        } else {  // vector<bool> has no elements to refer to
+            typename T::value_type element{};
+            if (!read_value(in, element, &at))
+                return false;
+            out.push_back(std::move(element));
+        }
     }
     return !in.broken();
 }
@@ -2795,7 +3126,7 @@ bool read_sequence(json_reader& in, T& out, json_path const* path)
 template <class T>
 bool read_array(json_reader& in, T& out, json_path const* path)
 {
-    if (in.peek() != json_kind::array)
+    if (!in.stands_at('['))
         return in.wrong_type("an array", path);
     if (!in.enter(path))
         return false;
@@ -2814,7 +3145,7 @@ bool read_array(json_reader& in, T& out, json_path const* path)
 template <class T>
 bool read_map(json_reader& in, T& out, json_path const* path)
 {
-    if (in.peek() != json_kind::object)
+    if (!in.stands_at('{'))
         return in.wrong_type("an object", path);
     if (!in.enter(path))
         return false;
@@ -2901,45 +3232,85 @@ bool has_required(json_reader& in, T& out, std::uint64_t seen, json_path const* 
     return in.fail(serializer_error::missing_field, "missing field", &at);
 }
 
+/// How far an aggregate is read.
+struct aggregate_progress {
+    json_path at;            ///< of the field that is read
+    std::uint64_t seen = 0;  ///< a bit for each field that was there
+    bool more = false;  ///< the reader stands before another key
+    bool ok = true;
+};
+
+/// `"key":`
+template <class T, std::size_t I>
+inline constexpr auto quoted_key = joined<field_names<T>[I].size() + 3>("\"", field_names<T>[I], "\":");
+
+/// Reads field `I` of `T` if its key comes next and is written as the library itself would. False if that was the last,
+/// or on an error.
+template <class T, std::size_t I, class Field>
+bool read_expected(json_reader& in, Field& field, aggregate_progress& to)
+{
+    constexpr std::uint64_t bit = std::uint64_t{1} << I;
+    if ((to.seen & bit) != 0 || !in.take_key<quoted_key<T, I>.size()>(quoted_key<T, I>.data()))
+        return true;
+    to.seen |= bit;
+    to.at.name = field_names<T>[I];
+    to.ok = read_value(in, field, &to.at);
+    return to.ok && (to.more = in.next_member(to.at.parent));
+}
+
+/// Reads the next field whatever its key is, and however it is written: with escapes, or white space before the colon.
+template <class T>
+bool read_any_field(json_reader& in, T& out, aggregate_progress& to)
+{
+    constexpr std::size_t count = field_count<T>;
+    if (!in.key(to.at.name, to.at.parent))
+        return false;
+    std::size_t index = 0;
+    if constexpr (count != 0)
+        while (index != count && field_names<T>[index] != to.at.name)
+            ++index;
+    if (index == count) {
+        if (in.limits().refuse_unknown_fields)
+            return in.fail(serializer_error::unknown_field, "unknown field", &to.at);
+        return in.skip(&to.at);
+    }
+    if ((to.seen >> index & 1) != 0)
+        return in.fail(serializer_error::duplicate_field, "a field occurs twice", &to.at);
+    to.seen |= std::uint64_t{1} << index;
+    bool ok = true;
+    with_fields(out, [&](auto&... fields) {
+        std::size_t i = 0;
+        (void)((i++ == index ? (ok = read_value(in, fields, &to.at), true) : false) || ... || false);
+    });
+    return ok;
+}
+
 template <class T>
 bool read_aggregate(json_reader& in, T& out, json_path const* path)
 {
-    constexpr std::size_t count = field_count<T>;
-    if (in.peek() != json_kind::object)
+    if (!in.stands_at('{'))
         return in.wrong_type("an object", path);
     if (!in.enter(path))
         return false;
-    std::uint64_t seen = 0;
-    std::size_t index = count;  // of the field before
-    std::string_view key;
-    for (bool first = true; in.next_key(first, key, path);) {
-        json_path const at{path, key};
-        // Most peers write the fields in the order of declaration.
-        std::size_t const guess = index + 1 < count ? index + 1 : 0;
-        index = guess;
-        if constexpr (count != 0)
-            if (key != field_names<T>[guess])
-                for (index = 0; index != count && field_names<T>[index] != key;)
-                    ++index;
-        if (index == count) {
-            if (in.limits().refuse_unknown_fields)
-                return in.fail(serializer_error::unknown_field, "unknown field", &at);
-            if (!in.skip(&at))
-                return false;
-            continue;
-        }
-        if ((seen >> index & 1) != 0)
-            return in.fail(serializer_error::duplicate_field, "a field occurs twice", &at);
-        seen |= std::uint64_t{1} << index;
-        bool ok = true;
+    aggregate_progress to{{path}};
+    bool first = true;
+    to.more = in.next_member(first, path);
+    while (to.more) {
+        // Most peers write the fields in the order of declaration. Each turn takes as many as stand in that order.
         with_fields(out, [&](auto&... fields) {
-            std::size_t i = 0;
-            (void)((i++ == index ? (ok = read_value(in, fields, &at), true) : false) || ... || false);
+            [&]<std::size_t... I>(std::index_sequence<I...>) {
+                (void)(read_expected<T, I>(in, fields, to) && ...);
+            }(std::make_index_sequence<sizeof...(fields)>{});
         });
-        if (!ok)
+        if (!to.ok)
             return false;
+        if (!to.more)
+            break;
+        if (!read_any_field(in, out, to))
+            return false;
+        to.more = in.next_member(path);
     }
-    return !in.failed() && has_required(in, out, seen, path);
+    return !in.failed() && has_required(in, out, to.seen, path);
 }
 
 /// Reads the next value into `out`. On an error the reader stands behind some token of it; see `json_reader::leave`.
@@ -2951,7 +3322,7 @@ bool read_value(json_reader& in, T& out, json_path const* path)
     static_assert(kind != value_kind::text_view,
                   "polycast: an accepted event has a view as a field, which would outlive its text: use std::string.");
     if constexpr (kind == value_kind::boolean) {
-        return in.peek() == json_kind::boolean ? in.boolean(out, path) : in.wrong_type("true or false", path);
+        return in.stands_at('t') || in.stands_at('f') ? in.boolean(out, path) : in.wrong_type("true or false", path);
     } else if constexpr (kind == value_kind::integer) {
         return read_integer(in, out, path);
     } else if constexpr (kind == value_kind::real) {
@@ -2960,14 +3331,14 @@ bool read_value(json_reader& in, T& out, json_path const* path)
         return read_enumeration(in, out, path);
     } else if constexpr (kind == value_kind::text) {
         std::string_view text;
-        if (in.peek() != json_kind::text)
+        if (!in.stands_at('"'))
             return in.wrong_type("a string", path);
         if (!in.text(text, path))
             return false;
         out.assign(text.data(), text.size());
         return true;
     } else if constexpr (kind == value_kind::optional) {
-        if (in.peek() == json_kind::null) {
+        if (in.stands_at('n')) {
             out.reset();
             return in.null(path);
         }
@@ -3053,19 +3424,21 @@ public:
     /// broken. An error of meaning is kept, and the keys after it are still read: the reply needs the id.
     bool until_data()
     {
-        std::string_view key;
-        while (in_.next_key(first_, key, nullptr)) {
-            json_path const at{nullptr, key};
-            if (key == "data") {
-                if (!once(data_bit, &at)) {
-                    (void)in_.skip(&at);
+        while (in_.next_member(first_, nullptr)) {
+            std::string_view key = "data";
+            bool const is_type = in_.take_key<type_key.size()>(type_key.data());
+            if (!is_type && !in_.take_key<data_key.size()>(data_key.data()) && !in_.key(key, nullptr))
+                return false;
+            json_path const at{nullptr, is_type ? "type" : key};
+            if (!is_type && key == "data") {
+                if (!once_or_skip(data_bit, &at)) {
                     in_.leave(1);
                     continue;
                 }
-                (void)in_.peek();
+                in_.space();
                 return true;
             }
-            if (!member(key, &at))
+            if (!(is_type ? text_member(0, head.type, &at) : member(key, &at)))
                 in_.leave(1);
             if (in_.broken())
                 return false;
@@ -3074,6 +3447,10 @@ public:
     }
 
 private:
+    // The keys of every event, as most peers write them.
+    static constexpr std::string_view type_key = "\"type\":";
+    static constexpr std::string_view data_key = "\"data\":";
+
     static constexpr std::size_t texts = std::size(envelope_texts);
     static constexpr std::size_t numbers = std::size(envelope_numbers);
     static constexpr std::size_t flags = std::size(envelope_flags);
@@ -3098,7 +3475,7 @@ private:
         std::size_t bit = 0;
         for (auto const& [name, target] : envelope_texts) {
             if (key == name)
-                return once_or_skip(bit, at) && (null(at) || text(head.*target, at));
+                return text_member(bit, head.*target, at);
             ++bit;
         }
         if (key == "id")
@@ -3132,6 +3509,11 @@ private:
         return in_.skip(at);
     }
 
+    bool text_member(std::size_t bit, std::string_view& out, json_path const* at)
+    {
+        return once_or_skip(bit, at) && (null(at) || text(out, at));
+    }
+
     bool once_or_skip(std::size_t bit, json_path const* at)
     {
         if (once(bit, at))
@@ -3141,11 +3523,11 @@ private:
     }
 
     /// Takes `null` for an absent value.
-    bool null(json_path const* at) { return in_.peek() == json_kind::null && in_.null(at); }
+    bool null(json_path const* at) { return in_.stands_at('n') && in_.null(at); }
 
     bool text(std::string_view& out, json_path const* at)
     {
-        return in_.peek() == json_kind::text ? in_.text(out, at) : in_.wrong_type("a string", at);
+        return in_.stands_at('"') ? in_.text(out, at) : in_.wrong_type("a string", at);
     }
 
     bool id(json_path const* at)
@@ -3214,36 +3596,37 @@ inline char* write_real(char* at, double value) noexcept
     double const size = value < 0 ? -value : value;
     if (!(size >= 0.001 && size < 100'000))  // beyond, exponents may be shorter
         return std::to_chars(at, at + 32, value).ptr;
-    std::uint64_t scale = 1;
-    for (int digits = 0; digits <= 6; ++digits, scale *= 10) {
-        // Both are exact, so the quotient is the number that the text of `all` stands for. No other text of up to 15 digits
-        // is the same number, and none shorter was.
-        auto const all = static_cast<std::uint64_t>(size * static_cast<double>(scale) + 0.5);
-        if (static_cast<double>(all) / static_cast<double>(scale) != size)
-            continue;
-        if (value < 0)
-            *at++ = '-';
-        at = std::to_chars(at, at + 8, all / scale).ptr;
-        if (digits == 0)
-            return at;
-        *at++ = '.';
-        auto behind = all % scale;
-        for (char* to = at + digits; to != at; behind /= 10)
-            *--to = static_cast<char>('0' + behind % 10);
-        return at + digits;
-    }
-    return std::to_chars(at, at + 32, value).ptr;
+    // Both are exact, so the quotient is the number that the text of `all` stands for. No other text of up to 15 digits is
+    // the same number, but for zeros at its end.
+    constexpr std::int64_t scale = 1'000'000;
+    auto const all = static_cast<std::int64_t>(size * static_cast<double>(scale) + 0.5);
+    if (static_cast<double>(all) / static_cast<double>(scale) != size)
+        return std::to_chars(at, at + 32, value).ptr;
+    if (value < 0)
+        *at++ = '-';
+    at = std::to_chars(at, at + 8, static_cast<std::uint32_t>(all / scale)).ptr;
+    auto behind = static_cast<std::uint32_t>(all % scale);
+    if (behind == 0)
+        return at;
+    *at++ = '.';
+    int digits = 6;
+    for (; behind % 10 == 0; behind /= 10)
+        --digits;
+    for (char* to = at + digits; to != at; behind /= 10)
+        *--to = static_cast<char>('0' + behind % 10);
+    return at + digits;
 }
-/// Appends a number as JSON has it; NaN and infinity are the caller's to refuse.
-template <class Number>
-void write_number(byte_buffer& out, Number value)
+/// Appends `before` and a number as JSON has it; NaN and infinity are the caller's to refuse.
+template <class Number, std::size_t Size = 0>
+void write_number(byte_buffer& out, Number value, std::array<char, Size> const& before = {})
 {
     // The longest: 24 characters of a double, "-1.7976931348623157e+308"; a long double is written as a double.
-    char* const at = out.prepare(32);
+    char* const begin = out.prepare(Size + 32);
+    char* const at = put(begin, before);
     if constexpr (std::same_as<Number, double>)
-        out.commit(static_cast<std::size_t>(write_real(at, value) - at));
+        out.commit(static_cast<std::size_t>(write_real(at, value) - begin));
     else
-        out.commit(static_cast<std::size_t>(std::to_chars(at, at + 32, value).ptr - at));
+        out.commit(static_cast<std::size_t>(std::to_chars(at, at + 32, value).ptr - begin));
 }
 
 }  // namespace polycast::inline v0::detail
@@ -3434,12 +3817,6 @@ struct json_writer {
             error = e;
     }
 
-    template <class Number>
-    void number(Number value)
-    {
-        write_number(out, value);
-    }
-
     /// Each field as `,"key":value`; a `std::optional` without value is left out.
     template <class T>
     void fields(T const& value)
@@ -3457,12 +3834,10 @@ struct json_writer {
         if constexpr (kind_of<Field>() == value_kind::optional) {
             if (!value.has_value())
                 return;
-            out.append(key_text<T, I>.data(), key_text<T, I>.size());
-            write(*value);
+            write(*value, key_text<T, I>);
         } else {
-            out.append(key_text<T, I>.data(), key_text<T, I>.size());
-            [[maybe_unused]] std::size_t const begin = out.size();
-            write(value);
+            [[maybe_unused]] std::size_t const begin = out.size() + key_text<T, I>.size();
+            write(value, key_text<T, I>);
             if constexpr (is_appended<T, I>)
                 if (sought == &value)
                     found = {begin, out.size()};
@@ -3483,63 +3858,72 @@ struct json_writer {
     template <class T>
     void write(T const& value)
     {
+        write(value, std::array<char, 0>{});
+    }
+    /// With `before`, a key or a comma, in front: what is written together takes one look at how much room there is.
+    template <class T, std::size_t Size>
+    void write(T const& value, std::array<char, Size> const& before)
+    {
         constexpr value_kind kind = kind_of<T>();
         static_assert(kind != value_kind::unsupported,
                       "polycast: an event has a field of a type that cannot be encoded.");
         if constexpr (kind == value_kind::boolean) {
-            value ? out.append("true", 4) : out.append("false", 5);
+            value ? write_literal(out, before, "true") : write_literal(out, before, "false");
         } else if constexpr (kind == value_kind::integer) {
-            number(value);
+            write_number(out, value, before);
         } else if constexpr (kind == value_kind::real) {
             if (value >= std::numeric_limits<T>::lowest() && value <= std::numeric_limits<T>::max())  // finite
-                number(static_cast<std::conditional_t<std::same_as<T, float>, float, double>>(value));
+                write_number(out, static_cast<std::conditional_t<std::same_as<T, float>, float, double>>(value), before);
             else
                 fail(serializer_error::not_a_number);
         } else if constexpr (kind == value_kind::enumeration) {
-            enumeration(value);
+            enumeration(value, before);
         } else if constexpr (kind == value_kind::text || kind == value_kind::text_view) {
-            write_text(out, std::string_view(value));
+            write_text(out, std::string_view(value), before);
         } else if constexpr (kind == value_kind::optional) {
-            value.has_value() ? write(*value) : out.append("null", 4);
+            value.has_value() ? write(*value, before) : write_literal(out, before, "null");
         } else if constexpr (kind == value_kind::nullable) {
-            write(value.value);
-        } else if constexpr (kind == value_kind::raw) {
-            raw(value.text);
+            write(value.value, before);
         } else if constexpr (kind == value_kind::duration) {
-            write(value.count());
+            write(value.count(), before);
         } else if constexpr (kind == value_kind::time) {
-            time(value);
-        } else if constexpr (kind == value_kind::variant) {
-            alternative(value);
-        } else if constexpr (kind == value_kind::array || kind == value_kind::sequence) {
-            list(value);
-        } else if constexpr (kind == value_kind::map) {
-            std::size_t const begin = out.size();
-            for (auto const& [key, mapped] : value) {
-                out.push_back(',');
-                write_text(out, std::string_view(key));
-                out.push_back(':');
-                write(mapped);
+            time(value, before);
+        } else {
+            write_literal(out, before, "");
+            if constexpr (kind == value_kind::raw) {
+                raw(value.text);
+            } else if constexpr (kind == value_kind::variant) {
+                alternative(value);
+            } else if constexpr (kind == value_kind::array || kind == value_kind::sequence) {
+                list(value);
+            } else if constexpr (kind == value_kind::map) {
+                std::size_t const begin = out.size();
+                for (auto const& [key, mapped] : value) {
+                    write_text(out, std::string_view(key), comma);
+                    write(mapped, std::array{':'});
+                }
+                close_object(begin);
+            } else if constexpr (kind == value_kind::aggregate) {
+                std::size_t const begin = out.size();
+                fields(value);
+                close_object(begin);
             }
-            close_object(begin);
-        } else if constexpr (kind == value_kind::aggregate) {
-            std::size_t const begin = out.size();
-            fields(value);
-            close_object(begin);
         }
     }
 
 private:
-    template <class E>
-    void enumeration(E value)
+    static constexpr std::array comma{','};
+
+    template <class E, std::size_t Size>
+    void enumeration(E value, std::array<char, Size> const& before)
     {
         if constexpr (named_enum<E>) {
             std::string_view const name = enumerator_name(value);
             if (name.empty())
                 fail(serializer_error::unknown_enumerator);
-            write_text(out, name);
+            write_text(out, name, before);
         } else {
-            write(static_cast<std::underlying_type_t<E>>(value));
+            write(static_cast<std::underlying_type_t<E>>(value), before);
         }
     }
 
@@ -3555,27 +3939,24 @@ private:
                 *c = ' ';
     }
 
-    template <class Time>
-    void time(Time value)
+    template <class Time, std::size_t Size>
+    void time(Time value, std::array<char, Size> const& before)
     {
         auto const since = std::chrono::floor<std::chrono::milliseconds>(value).time_since_epoch();
-        char* const at = out.prepare(timestamp_bytes + 2);
+        char* const at = put(out.prepare(Size + timestamp_bytes + 2), before);
         if (!write_timestamp(since.count(), at + 1))
             return fail(serializer_error::out_of_range);
         at[0] = '"';
         at[timestamp_bytes + 1] = '"';
-        out.commit(timestamp_bytes + 2);
+        out.commit(Size + timestamp_bytes + 2);
     }
 
     template <class List>
     void list(List const& value)
     {
         std::size_t const begin = out.size();
-        for (auto const& element : value) {
-            out.push_back(',');
-            // Not deduced: the elements of vector<bool> are proxies.
-            write<typename List::value_type>(element);
-        }
+        for (auto const& element : value)
+            write<typename List::value_type>(element, comma);  // not deduced: the elements of vector<bool> are proxies
         if (out.size() == begin)
             out.push_back('[');
         else
@@ -3647,7 +4028,7 @@ private:
     void one()
     {
         json_envelope_reader keys(in_);
-        if (in_.peek() != json_kind::object)
+        if (!in_.stands_at('{'))
             in_.syntax("expected an object", nullptr);
         else if (in_.enter(nullptr))
             object(keys);
@@ -3760,22 +4141,19 @@ struct json {
                                           "without a base class or a constructor.");
         constexpr auto opening = detail::joined<event_name<E>.size() + 10>("{\"type\":\"", event_name<E>, "\"");
         std::size_t const before = out.size();
-        out.append(opening.data(), opening.size());
+        detail::write_literal(out, opening, "");
         detail::json_writer writer{out};
         if constexpr (event_coalesce<E> == coalesce::append)
             writer.sought = detail::appended_text(event);
         if constexpr (!event_control<E>) {
             if (!head.room.empty()) {
-                out.append(",\"room\":", 8);
-                detail::write_text(out, head.room);
+                detail::write_text(out, head.room, detail::literal(",\"room\":"));
             }
             if (head.offset != 0) {
-                out.append(",\"offset\":", 10);
-                writer.number(head.offset);
+                detail::write_number(out, head.offset, detail::literal(",\"offset\":"));
             }
             if (head.timestamp) {
-                out.append(",\"timestamp\":", 13);
-                writer.write(*head.timestamp);
+                writer.write(*head.timestamp, detail::literal(",\"timestamp\":"));
             }
             if (head.recovered)
                 out.append(",\"recovered\":true", 17);
@@ -3787,8 +4165,7 @@ struct json {
         if constexpr (event_control<E>) {
             writer.fields(event);
         } else if constexpr (detail::field_count<E> != 0) {
-            out.append(",\"data\":", 8);
-            writer.write(event);
+            writer.write(event, detail::literal(",\"data\":"));
         }
         out.push_back('}');
         if (writer.error == serializer_error{}) {
@@ -4086,40 +4463,49 @@ constexpr std::uint64_t mask_bytes(char* out, char const* in, std::size_t count,
         }
         return (seen & 0x80) != 0 ? ~std::uint64_t{0} : 0x7F7F'7F7F'7F7F'7F7F;
     }
-    std::uint64_t const wide = (std::uint64_t{key} << 32) | key;
-    // In vector registers, by the extension that g++ and clang share: what they make of arrays of words goes through memory.
-    // memcpy because nothing here is aligned.
-    using vector [[gnu::vector_size(16)]] = std::uint64_t;
-    vector const keys = {wide, wide};
-    vector found = {0, 0};
-    for (; count >= 32; count -= 32, in += 32, out += 32) {
-        vector first, second;
-        std::memcpy(&first, in, 16);
-        std::memcpy(&second, in + 16, 16);
+    // The last block overlaps the one before it. It is read before that is written, since `out` may be `in`, and masked with
+    // the key as it is where the block begins. memcpy because nothing here is aligned.
+    masking_key const last_key = advance(key, count);
+    if (count >= 16) {
+        // In vector registers, by the extension that g++ and clang share: what they make of arrays of words goes through memory.
+        using vector [[gnu::vector_size(16)]] = masking_key;
+        auto const masked = [in](std::size_t at, masking_key k) {
+            vector bytes;
+            std::memcpy(&bytes, in + at, sizeof bytes);
+            return bytes ^ vector{k, k, k, k};
+        };
+        vector const last = masked(count - 16, last_key);
+        vector found = last;
+        std::size_t at = 0;
+        auto const block = [&] {
+            vector const bytes = masked(at, key);
+            std::memcpy(out + at, &bytes, sizeof bytes);
+            found |= bytes;
+            at += sizeof bytes;
+        };
+        while (count - at > 64)
+            block(), block(), block(), block();
+        while (count - at > 16)
+            block();
+        std::memcpy(out + count - 16, &last, 16);
+        auto const words = std::bit_cast<std::array<std::uint64_t, 2>>(found);
+        return words[0] | words[1];
+    }
+    auto const two_words = [&](auto keys, auto last_keys) -> std::uint64_t {
+        auto first = keys;
+        auto last = last_keys;
+        std::memcpy(&first, in, sizeof first);
+        std::memcpy(&last, in + count - sizeof last, sizeof last);
         first ^= keys;
-        second ^= keys;
-        std::memcpy(out, &first, 16);
-        std::memcpy(out + 16, &second, 16);
-        found |= first | second;
-    }
-    seen = found[0] | found[1];
-    for (; count >= 8; count -= 8, in += 8, out += 8) {
-        std::uint64_t word;
-        std::memcpy(&word, in, 8);
-        word ^= wide;
-        std::memcpy(out, &word, 8);
-        seen |= word;
-    }
-    if (count >= 4) {
-        std::uint32_t word;
-        std::memcpy(&word, in, 4);
-        word ^= key;
-        std::memcpy(out, &word, 4);
-        seen |= word;
-        count -= 4;
-        in += 4;
-        out += 4;
-    }
+        last ^= last_keys;
+        std::memcpy(out, &first, sizeof first);
+        std::memcpy(out + count - sizeof last, &last, sizeof last);
+        return first | last;
+    };
+    if (count >= 8)
+        return two_words(std::uint64_t{key} << 32 | key, std::uint64_t{last_key} << 32 | last_key);
+    if (count >= 4)
+        return two_words(key, last_key);
     auto const octets = std::bit_cast<std::array<char, 4>>(key);
     for (std::size_t i = 0; i != count; ++i) {
         out[i] = static_cast<char>(in[i] ^ octets[i]);
@@ -5391,7 +5777,7 @@ template <role Role>
 
 /// Writes `header` to `out`, which has room for `max_header_bytes`, and returns how many bytes it took. The masking key
 /// is written if `header.masked`: a client sets it, a server never.
-constexpr std::size_t encode_header(char* out, frame_header const& header) noexcept
+[[gnu::always_inline]] constexpr std::size_t encode_header(char* out, frame_header const& header) noexcept
 {
     unsigned const first = static_cast<unsigned>(header.op) | (header.fin ? 0x80U : 0U) | (header.rsv1 ? 0x40U : 0U);
     unsigned const mask_bit = header.masked ? 0x80U : 0U;
@@ -6891,6 +7277,8 @@ public:
         if (t_)
             t_->release();
     }
+    /// Gives up the reference without ending it: `adopt` takes it over.
+    [[nodiscard]] T* leave() noexcept { return std::exchange(t_, nullptr); }
     [[nodiscard]] T* get() const noexcept { return t_; }
     T& operator*() const noexcept { return *t_; }
     T* operator->() const noexcept { return t_; }
@@ -6960,12 +7348,12 @@ public:
     /// Before the frame is shared.
     void set_form(std::uint8_t form) noexcept { form_ = form; }
 
-    void acquire() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
-    void release() noexcept
+    void acquire(std::uint32_t count = 1) noexcept { references_.fetch_add(count, std::memory_order_relaxed); }
+    void release(std::uint32_t count = 1) noexcept
     {
         // The last owner needs no locked instruction: nobody else can be counting.
-        if (references_.load(std::memory_order_acquire) == 1 ||
-            references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        if (references_.load(std::memory_order_acquire) == count ||
+            references_.fetch_sub(count, std::memory_order_acq_rel) == count) {
             this->~shared_frame();
             std::free(this);
         }
@@ -7249,8 +7637,10 @@ public:
     /// In the place of the smallest, if that is smaller.
     void keep(byte_buffer&& used) noexcept
     {
-        auto const smaller = [](byte_buffer const& a, byte_buffer const& b) { return a.capacity() < b.capacity(); };
-        auto const least = std::min_element(kept_.begin(), kept_.end(), smaller);
+        byte_buffer* least = &kept_.front();
+        for (byte_buffer& b : kept_)
+            if (b.capacity() < least->capacity())
+                least = &b;
         if (used.capacity() < min_bytes || used.capacity() > max_bytes || used.capacity() <= least->capacity())
             return;
         *least = std::move(used);
@@ -7391,10 +7781,15 @@ public:
     {
         rest_bytes_ = 0;
         while (!bytes.empty() && !ended_) {
-            std::optional<wire_error> const broken = partial_ && (partial_->held_bytes != 0 || partial_->in_frame)
-                                                         ? resume(bytes, limits, sink)
-                                                         : next_frame(bytes, limits, sink);
-            if (broken) {
+            std::optional<wire_error> broken;
+            if (!partial_ && short_message(bytes, limits, sink, broken)) {
+                // the way of nearly all
+            } else if (partial_ && (partial_->held_bytes != 0 || partial_->in_frame)) {
+                broken = resume(bytes, limits, sink);
+            } else {
+                broken = next_frame(bytes, limits, sink);
+            }
+            if (broken) [[unlikely]] {
                 end();
                 return *broken;
             }
@@ -7507,6 +7902,40 @@ private:
             return unmask(payload, key);
         else
             return false;
+    }
+
+    /// A message that came whole in one frame of less than 64 KiB, as `next_frame` would take it, in fewer steps. False for
+    /// all else, which is left for that.
+    template <class Sink>
+    [[nodiscard]] bool short_message(std::span<char>& bytes, message_limits const& limits, Sink& sink,
+                                     std::optional<wire_error>& broken)
+    {
+        constexpr unsigned mask_bit = Role == role::server ? 0x80 : 0;
+        constexpr std::size_t key_bytes = Role == role::server ? 4 : 0;
+        char* const at = bytes.data();
+        if (bytes.size() < 4 + key_bytes)
+            return false;
+        auto const op = static_cast<opcode>(static_cast<unsigned char>(at[0]) ^ 0x80U);  // FIN, and no reserved bit
+        if (op != opcode::text && op != opcode::binary)
+            return false;
+        std::size_t size = static_cast<unsigned char>(at[1]) ^ mask_bit;
+        std::size_t head = 2 + key_bytes;
+        if (size > 125) {
+            if (size != 126 || (size = detail::load_big<std::uint16_t>(at + 2)) < 126)
+                return false;
+            head += 2;
+        }
+        if (size > bytes.size() - head || size > limits.max_frame_bytes || size > limits.max_message_bytes)
+            return false;
+        std::span<char> const payload(at + head, size);
+        bytes = bytes.subspan(head + size);
+        masking_key key = 0;
+        std::memcpy(&key, at + head - key_bytes, key_bytes);
+        if (bool const ascii = open(payload, key); op == opcode::text && !ascii && !valid_utf8({payload.data(), size}))
+            broken = wire_error::invalid_utf8;
+        else if (!sink.message(op, payload, false))
+            end();
+        return true;
     }
 
     template <class Sink>
@@ -7683,7 +8112,7 @@ static_assert(sizeof(assembler<role::server>) <= 24);
 
 }  // namespace polycast::inline v0
 
-// ---- polycast/outbox/frame_queue.hpp ----
+// ---- polycast/outbox/node_pool.hpp ----
 
 namespace polycast::inline v0::detail {
 
@@ -7691,7 +8120,7 @@ namespace polycast::inline v0::detail {
 /// each receiver.
 struct alignas(32) frame_node {
     frame_node* next = nullptr;
-    frame_node* previous = nullptr;  ///< of the first: the last
+    frame_node* previous = nullptr;  ///< the first has none that counts
     frame_ref frame{};
     std::uint32_t entry = 0;     ///< how a durable log names it
     std::uint8_t events = 0;     ///< of the application, that it stands for: 1, or 0
@@ -7701,75 +8130,203 @@ struct alignas(32) frame_node {
 
 static_assert(sizeof(frame_node) == 32);
 
-/// A shard's supply of nodes: they come in blocks, go back when a frame has been written, and are never given up, so
-/// that queueing in the steady state allocates nothing.
-class node_pool {
+/// References that a shard has in stock. One to each receiver of a broadcast, and back from each, would be as many locked
+/// instructions; here a frame's count is touched once for many.
+class reference_stock {
 public:
-    [[nodiscard]] frame_node* take(frame_ref frame)
+    reference_stock() = default;
+    reference_stock(reference_stock const&) = delete;
+    ~reference_stock() { settle(); }
+
+    [[nodiscard]] frame_ref take(frame_ref const& of)
     {
-        if (free_ == nullptr)
-            refill();
-        frame_node* const node = std::exchange(free_, free_->next);
-        *node = {.frame = std::move(frame)};
-        return node;
+        entry& e = at(of.get());
+        if (e.frame != of.get()) {
+            settle(e);
+            e.frame = of.get();
+        }
+        if (e.count == 0) {
+            of->acquire(handful);
+            e.count = handful;
+        }
+        --e.count;
+        in_use_ = true;
+        return frame_ref::adopt(of.get());
     }
-    void give_back(frame_node* node) noexcept
+    /// It may be none: a frame that was written in part has gone on to where its rest waits.
+    void give_back(frame_ref&& reference) noexcept
     {
-        node->frame = {};
-        node->next = std::exchange(free_, node);
+        entry& e = at(reference.get());
+        if (e.frame != reference.get() || !reference)
+            return static_cast<void>(frame_ref(std::move(reference)));
+        ++e.count;
+        static_cast<void>(reference.leave());
+    }
+    /// Keeps nothing: once a turn, so that no frame is kept for long.
+    void settle() noexcept
+    {
+        if (std::exchange(in_use_, false))
+            for (entry& e : entries_)
+                settle(e);
     }
 
 private:
-    static constexpr std::size_t block_size = 256;
-    void refill()
+    static constexpr std::uint32_t handful = 64;
+    static constexpr unsigned index_bits = 6;
+    struct entry {
+        shared_frame* frame = nullptr;
+        std::uint32_t count = 0;
+    };
+    [[nodiscard]] entry& at(shared_frame const* f) noexcept
     {
-        for (frame_node& node : blocks_.emplace_front())
-            node.next = std::exchange(free_, &node);
+        return entries_[reinterpret_cast<std::uintptr_t>(f) * std::uint64_t{0x9E37'79B9'7F4A'7C15} >> (64 - index_bits)];
     }
-    frame_node* free_ = nullptr;
-    std::forward_list<std::array<frame_node, block_size>> blocks_;
+    static void settle(entry& e) noexcept
+    {
+        shared_frame* const frame = std::exchange(e.frame, nullptr);
+        if (auto const count = std::exchange(e.count, 0); count != 0)
+            frame->release(count);
+    }
+    std::array<entry, std::size_t{1} << index_bits> entries_{};
+    bool in_use_ = false;
 };
 
-/// First in, first out. Owns no memory: nodes belong to a pool. One word, since every session has one for each lane.
-class frame_queue {
+/// A shard's supply of nodes: they come in blocks, go back when a frame has been written, and are never given up, so
+/// that queueing in the steady state allocates nothing. A block that is whole again is handed out from its beginning: the
+/// nodes of a broadcast lie side by side, however they came back.
+class node_pool {
 public:
-    [[nodiscard]] bool empty() const noexcept { return head_ == nullptr; }
-    [[nodiscard]] frame_node* front() const noexcept { return head_; }
-    [[nodiscard]] frame_node* back() const noexcept { return head_ == nullptr ? nullptr : head_->previous; }
-    void push_back(frame_node* node) noexcept
+    node_pool() = default;
+    node_pool(node_pool const&) = delete;
+    ~node_pool()
     {
-        node->next = nullptr;
-        if (head_ == nullptr) {
-            head_ = node->previous = node;
+        while (block* const b = std::exchange(all_, all_ == nullptr ? nullptr : all_->older)) {
+            for (std::uint32_t i = 0; i < b->begun; ++i)
+                b->nodes()[i].~frame_node();  // some still wait in an outbox
+            std::free(b);
+        }
+    }
+
+    [[nodiscard]] frame_node* take(frame_ref frame)
+    {
+        if (current_ == nullptr || current_->full())
+            change();
+        block& b = *current_;
+        ++b.taken;
+        frame_node* const node = b.free != nullptr ? std::exchange(b.free, b.free->next) : &b.nodes()[b.begun++];
+        return ::new (static_cast<void*>(node)) frame_node{.frame = std::move(frame)};  // it held none
+    }
+    void give_back(frame_node* node) noexcept
+    {
+        references_.give_back(std::move(node->frame));
+        block& b = *reinterpret_cast<block*>(reinterpret_cast<std::uintptr_t>(node) & ~std::uintptr_t{block_bytes - 1});
+        if (--b.taken == 0) {
+            b.free = nullptr;
+            b.begun = 0;
+        } else {
+            node->next = std::exchange(b.free, node);
+        }
+        if (&b != current_ && !std::exchange(b.listed, true)) {
+            (first_ == nullptr ? first_ : last_->next) = &b;
+            last_ = &b;
+            b.next = nullptr;
+        }
+    }
+    /// A further reference.
+    [[nodiscard]] frame_ref refer(frame_ref const& to) { return references_.take(to); }
+    /// At the end of a turn.
+    void settle() noexcept { references_.settle(); }
+
+private:
+    static constexpr std::size_t block_bytes = 8192;  ///< and its alignment, so that a node knows its block
+    struct block {
+        static constexpr std::uint32_t size = block_bytes / sizeof(frame_node) - 2;
+        block* older;         ///< of all
+        block* next;          ///< of those that have nodes to give
+        frame_node* free;     ///< that came back
+        std::uint32_t begun;  ///< that have ever been taken since it was whole
+        std::uint32_t taken;
+        bool listed;
+        [[nodiscard]] bool full() const noexcept { return taken == size; }
+        [[nodiscard]] frame_node* nodes() noexcept { return reinterpret_cast<frame_node*>(this) + 2; }
+    };
+    static_assert(sizeof(block) <= 2 * sizeof(frame_node));
+
+    void change()
+    {
+        if (first_ == nullptr) {
+            void* const memory = std::aligned_alloc(block_bytes, block_bytes);
+            if (memory == nullptr)
+                throw std::bad_alloc{};
+            all_ = current_ = ::new (memory) block{.older = all_, .next = nullptr, .free = nullptr, .begun = 0, .taken = 0,
+                                                   .listed = false};
             return;
         }
-        node->previous = std::exchange(head_->previous, node);
-        node->previous->next = node;
+        current_ = std::exchange(first_, first_->next);
+        current_->listed = false;
+    }
+
+    reference_stock references_;
+    block* current_ = nullptr;
+    block* first_ = nullptr;
+    block* last_ = nullptr;
+    block* all_ = nullptr;
+};
+
+}  // namespace polycast::inline v0::detail
+
+// ---- polycast/outbox/frame_queue.hpp ----
+
+namespace polycast::inline v0::detail {
+
+/// First in, first out. Owns no memory: nodes belong to a pool. One word, since every session has one for each lane: the
+/// last node, whose `next` is the first. Taking the first does not touch the second, which a cache seldom has.
+class frame_queue {
+public:
+    [[nodiscard]] bool empty() const noexcept { return last_ == nullptr; }
+    [[nodiscard]] frame_node* front() const noexcept { return last_ == nullptr ? nullptr : last_->next; }
+    [[nodiscard]] frame_node* back() const noexcept { return last_; }
+    [[nodiscard]] frame_node* after(frame_node const* node) const noexcept { return node == last_ ? nullptr : node->next; }
+    void push_back(frame_node* node) noexcept
+    {
+        if (last_ == nullptr) {
+            node->next = node;
+        } else {
+            node->next = std::exchange(last_->next, node);
+            node->previous = last_;
+        }
+        last_ = node;
     }
     void push_front(frame_node* node) noexcept
     {
-        node->next = head_;
-        node->previous = head_ == nullptr ? node : std::exchange(head_->previous, node);
-        head_ = node;
+        if (last_ == nullptr)
+            return push_back(node);
+        node->next = std::exchange(last_->next, node);
+        node->next->previous = node;
     }
     [[nodiscard]] frame_node* pop_front() noexcept
     {
-        frame_node* const node = std::exchange(head_, head_->next);
-        if (head_ != nullptr)
-            head_->previous = node->previous;
+        frame_node* const node = last_->next;
+        if (node == last_)
+            last_ = nullptr;
+        else
+            last_->next = node->next;
         return node;
     }
     /// Takes out `node`, wherever it stands.
     void remove(frame_node* node) noexcept
     {
-        if (node == head_)
+        if (node == front())
             return static_cast<void>(pop_front());
         node->previous->next = node->next;
-        (node->next != nullptr ? node->next : head_)->previous = node->previous;
+        if (node == last_)
+            last_ = node->previous;
+        else
+            node->next->previous = node->previous;
     }
 
 private:
-    frame_node* head_ = nullptr;
+    frame_node* last_ = nullptr;
 };
 
 }  // namespace polycast::inline v0::detail
@@ -7828,6 +8385,7 @@ public:
         detail::frame_node* const node = pool.take(std::move(frame));
         node->events = events;
         queues_[queue].push_back(node);
+        fill(queue);
         queued_bytes_ += bytes;
         count_staged(queue, bytes);
         events_ += events;
@@ -7838,6 +8396,7 @@ public:
     void remove(std::size_t queue, detail::frame_node* node) noexcept
     {
         queues_[queue].remove(node);
+        drain(queue);
         queued_bytes_ -= node->frame->wire_bytes();
         count_staged(queue, -node->frame->wire_bytes());
         events_ -= node->events;
@@ -7847,7 +8406,7 @@ public:
     [[nodiscard]] bool holds(shared_frame const* frame) const noexcept
     {
         for (std::size_t q = queue_of(lane::high); q < queue_count; ++q)
-            for (detail::frame_node const* n = queues_[q].front(); n != nullptr; n = n->next)
+            for (detail::frame_node const* n = queues_[q].front(); n != nullptr; n = queues_[q].after(n))
                 if (n->frame.get() == frame)
                     return true;
         return false;
@@ -7857,7 +8416,7 @@ public:
     {
         detail::frame_node* n = queues_[queue].front();
         while (n != nullptr && n->critical)
-            n = n->next;
+            n = queues_[queue].after(n);
         return n;
     }
 
@@ -7866,18 +8425,11 @@ public:
     /// starves.
     [[nodiscard]] std::size_t next(lane_mask due) const noexcept
     {
-        auto const ready = [&](std::size_t q) { return (due >> q & 1) != 0 && !queues_[q].empty(); };
-        if (ready(control))
-            return control;
-        if (ready(staged))
-            return staged;
+        unsigned const ready = due & filled_;
         static constexpr std::array<std::uint8_t, 16> preferred{2, 2, 3, 2, 2, 3, 2, 2, 3, 2, 2, 3, 2, 2, 3, 4};
-        if (std::size_t const first = preferred[turn_ % preferred.size()]; ready(first))
+        if (std::size_t const first = preferred[turn_ % preferred.size()]; (ready & control_only) == 0 && (ready >> first & 1) != 0)
             return first;
-        for (std::size_t q = queue_of(lane::high); q < queue_count; ++q)
-            if (ready(q))
-                return q;
-        return queue_count;
+        return ready == 0 ? queue_count : static_cast<std::size_t>(std::countr_zero(ready));
     }
     /// Takes the front of a queue. Its bytes and events stay counted until `count_out`. `in_turn`: it belongs to what was
     /// taken before, and is no turn of its own: else a lane whose events share frames would upset the weights.
@@ -7886,16 +8438,24 @@ public:
         turn_ = static_cast<std::uint8_t>(turn_ + (queue > staged && !in_turn));
         --waiting_[queue];
         count_staged(queue, -queues_[queue].front()->frame->wire_bytes());
-        return queues_[queue].pop_front();
+        auto* const node = queues_[queue].pop_front();
+        drain(queue);
+        return node;
     }
     /// Gives what `pop` took its final place. It stays counted.
     void stage(detail::frame_node* node) noexcept
     {
         queues_[staged].push_back(node);
+        fill(staged);
         count_staged(staged, node->frame->wire_bytes());
         ++waiting_[staged];
     }
     [[nodiscard]] detail::frame_node* front(std::size_t queue) const noexcept { return queues_[queue].front(); }
+    /// The one behind `node` in a queue, or none.
+    [[nodiscard]] detail::frame_node* after(std::size_t queue, detail::frame_node const* node) const noexcept
+    {
+        return queues_[queue].after(node);
+    }
     /// Puts back what `pop` took, last taken first.
     void unpop(std::size_t queue, detail::frame_node* node, bool in_turn = false) noexcept
     {
@@ -7903,6 +8463,7 @@ public:
         ++waiting_[queue];
         count_staged(queue, node->frame->wire_bytes());
         queues_[queue].push_front(node);
+        fill(queue);
     }
 
     /// What is left of a frame that the transport took in part. It goes before everything.
@@ -7955,6 +8516,12 @@ public:
     }
 
 private:
+    void fill(std::size_t queue) noexcept { filled_ = static_cast<lane_mask>(filled_ | 1U << queue); }
+    void drain(std::size_t queue) noexcept
+    {
+        if (queues_[queue].empty())
+            filled_ = static_cast<lane_mask>(filled_ & ~(1U << queue));
+    }
     void count_staged(std::size_t queue, std::size_t bytes) noexcept
     {
         if (queue == staged)
@@ -7966,6 +8533,7 @@ private:
             count_out(queues_[q].front()->frame->wire_bytes(), queues_[q].front()->events);
             pool.give_back(queues_[q].pop_front());
         }
+        drain(q);
         waiting_[q] = 0;
         if (q == staged)
             staged_bytes_ = 0;
@@ -7979,6 +8547,7 @@ private:
     std::size_t partial_at_ = 0;
     std::uint32_t events_ = 0;
     std::uint8_t turn_ = 0;
+    lane_mask filled_ = 0;  ///< queues that are not empty
 };
 static_assert(sizeof(outbox) <= 96, "an idle session pays for its outbox");
 
@@ -7991,7 +8560,7 @@ namespace polycast::inline v0 {
 /// The sessions of one shard that share a name: a room's members, or a user's connections. Both maps are kept here, a
 /// group's members and a session's groups, so neither can be forgotten. An empty group vanishes.
 ///
-/// `Session` has a member `groups`, a `std::vector<group_registry<Session>::membership>`.
+/// `Session` has a member `groups`, a `group_registry<Session>::memberships`.
 template <class Session>
 class group_registry {
 public:
@@ -8002,8 +8571,37 @@ public:
     using named_group = typename detail::string_map<group>::value_type;
     /// That a session is member number `index` of `in`.
     struct membership {
-        named_group* in;
-        std::size_t index;
+        named_group* in = nullptr;
+        std::size_t index = 0;
+    };
+    /// A session's groups, in no order. Most have one, their user's, which needs no memory of its own.
+    class memberships {
+    public:
+        [[nodiscard]] std::size_t size() const noexcept { return first_.in == nullptr ? 0 : 1 + (rest_ ? rest_->size() : 0); }
+        [[nodiscard]] membership& operator[](std::size_t i) noexcept { return i == 0 ? first_ : (*rest_)[i - 1]; }
+        [[nodiscard]] membership const& operator[](std::size_t i) const noexcept { return i == 0 ? first_ : (*rest_)[i - 1]; }
+        void add(membership const& m)
+        {
+            if (first_.in == nullptr) {
+                first_ = m;
+                return;
+            }
+            if (!rest_)
+                rest_ = std::make_unique<std::vector<membership>>();
+            rest_->push_back(m);
+        }
+        void remove(membership& m) noexcept
+        {
+            m = (*this)[size() - 1];
+            if (rest_ && !rest_->empty())
+                rest_->pop_back();
+            else
+                first_ = {};
+        }
+
+    private:
+        membership first_{};  ///< in no group: there are none
+        std::unique_ptr<std::vector<membership>> rest_{};
     };
 
     group_registry() = default;
@@ -8018,7 +8616,7 @@ public:
         else if (find_membership(s, at->second) != nullptr)
             return false;
         auto& members = at->second.members;
-        s.groups.push_back({&*at, members.size()});
+        s.groups.add({&*at, members.size()});
         members.push_back(&s);
         return true;
     }
@@ -8030,16 +8628,15 @@ public:
         if (m == nullptr)
             return false;
         remove(*m);
-        *m = s.groups.back();
-        s.groups.pop_back();
+        s.groups.remove(*m);
         return true;
     }
     /// Takes `s` out of every group, of whatever registry.
     static void leave_all(Session& s)
     {
-        for (membership const& m : s.groups)
-            m.in->second.registry->remove(m);
-        s.groups.clear();
+        for (std::size_t i = 0; i < s.groups.size(); ++i)
+            s.groups[i].in->second.registry->remove(s.groups[i]);
+        s.groups = {};
     }
 
     [[nodiscard]] group* find(std::string_view name)
@@ -8051,8 +8648,8 @@ public:
     {
         group* const g = find(name);
         if (g != nullptr)
-            for (membership const& m : s.groups)
-                if (&m.in->second == g)
+            for (std::size_t i = 0; i < s.groups.size(); ++i)
+                if (&s.groups[i].in->second == g)
                     return true;
         return false;
     }
@@ -8061,9 +8658,9 @@ public:
 private:
     static membership* find_membership(Session& s, group const& g) noexcept
     {
-        for (membership& m : s.groups)
-            if (&m.in->second == &g)
-                return &m;
+        for (std::size_t i = 0; i < s.groups.size(); ++i)
+            if (&s.groups[i].in->second == &g)
+                return &s.groups[i];
         return nullptr;
     }
     void remove(membership const& m)
@@ -8484,31 +9081,33 @@ public:
 
     /// What is to be queued for an emitted frame: itself, or with an older one that waits in the same queue.
     struct plan {
-        frame_ref frame;
+        frame_ref both{};             ///< of the two that were merged; else the emitted frame stands alone
         frame_node* taken = nullptr;  ///< the older one: it goes when the frame is queued
-        /// How much more waits by it.
-        [[nodiscard]] std::size_t more_bytes() const noexcept
+        /// How much more waits by it, if the emitted frame has `bytes`.
+        [[nodiscard]] std::size_t more_bytes(std::size_t bytes) const noexcept
         {
-            auto const before = taken == nullptr ? 0 : taken->frame->wire_bytes();
-            auto const after = frame->wire_bytes();
+            if (taken == nullptr)
+                return bytes;
+            auto const before = taken->frame->wire_bytes();
+            auto const after = both->wire_bytes();
             return after > before ? after - before : 0;
         }
         [[nodiscard]] std::size_t more_events() const noexcept { return taken == nullptr ? 1 : 0; }
     };
-    [[nodiscard]] plan merge([[maybe_unused]] session_type& s, frame_ref const& frame, [[maybe_unused]] std::size_t queue,
-                             [[maybe_unused]] urgency const& u)
+    [[nodiscard]] plan merge([[maybe_unused]] session_type& s, [[maybe_unused]] frame_ref const& frame,
+                             [[maybe_unused]] std::size_t queue, [[maybe_unused]] urgency const& u)
     {
         if constexpr (has_subjects) {
             if (!frame->coalesces() || !s.mergeable_ || u.alone)
-                return {frame};
+                return {};
             frame_node* const older = s.mergeable_->find(*frame, queue);
             if (older == nullptr)
-                return {frame};
+                return {};
             if (auto both = merger_.merge(older->frame, frame))
                 return {std::move(both), older};
             s.mergeable_->forget(older);  // nothing may be merged with it any more: it would overtake this one
         }
-        return {frame};
+        return {};
     }
     /// `older` has become part of another.
     void taken(session_type& s, frame_node* older, std::size_t queue)
@@ -8640,22 +9239,39 @@ struct producer {
 
 namespace polycast::inline v0::detail {
 
-/// Serial of the open batching window of each lane of a session; 0: none is open.
-using window_serials = std::array<std::uint32_t, lane_count>;
+/// Serial of the open batching window of each lane of a session that has windows; 0: none is open.
+template <class Batching>
+class window_serials {
+public:
+    [[nodiscard]] std::uint32_t& operator[](lane l) noexcept { return serials_[lanes_before(static_cast<std::size_t>(l))]; }
+
+private:
+    static constexpr std::size_t lanes_before(std::size_t end) noexcept
+    {
+        std::size_t count = 0;
+        for (std::size_t l = 0; l < end; ++l)
+            count += Batching::when(static_cast<lane>(l)) == flush_time::window;
+        return count;
+    }
+    static constexpr std::size_t windowed = lanes_before(lane_count);
+    std::array<std::uint32_t, windowed == 0 ? 1 : windowed> serials_{};
+};
 
 /// The open batching windows of a shard. Every window is equally long, so they close in the order they opened and one
 /// timer serves all.
 template <class Shard>
 class windows {
 public:
+    using serials = window_serials<typename Shard::composition_type::batching>;
+
     explicit windows(typename Shard::loop_type& loop) : timer_(loop) {}
 
     /// The first message of a window was queued.
-    void open(Shard& shard, handle h, window_serials& of, lane l)
+    void open(Shard& shard, handle h, serials& of, lane l)
     {
         serial_ += serial_ == ~std::uint32_t{0} ? 2 : 1;
         later_.push_back({h, l, serial_, shard.loop().now() + Shard::window_delay});
-        of[static_cast<std::size_t>(l)] = serial_;  // now that it will close
+        of[l] = serial_;  // now that it will close
         if (!armed_)
             arm(shard);
     }
@@ -8672,12 +9288,12 @@ public:
         if (first_ != next_.size())
             arm(shard);
     }
-    [[nodiscard]] static bool is_open(window_serials const& of, lane l) noexcept { return of[static_cast<std::size_t>(l)] != 0; }
+    [[nodiscard]] static bool is_open(serials& of, lane l) noexcept { return of[l] != 0; }
     /// The window was closed by count.
-    static void forget(window_serials& of, lane l) noexcept { of[static_cast<std::size_t>(l)] = 0; }
-    [[nodiscard]] static bool matches(window_serials const& of, lane l, std::uint32_t serial) noexcept
+    static void forget(serials& of, lane l) noexcept { of[l] = 0; }
+    [[nodiscard]] static bool matches(serials& of, lane l, std::uint32_t serial) noexcept
     {
-        return of[static_cast<std::size_t>(l)] == serial;
+        return of[l] == serial;
     }
 
 private:
@@ -8741,6 +9357,10 @@ namespace detail {
 
 template <class App, class C>
 class shard;
+template <class C>
+struct posted;
+template <class Shard, class Sessions, class C>
+void fan_out(Shard& shard, Sessions const& to, posted<C> const& p, sent& result);
 template <class Shard>
 class output;
 template <class Shard>
@@ -8806,7 +9426,6 @@ template <class App, class C>
 class session {
 public:
     using shard_type = detail::shard<App, C>;
-    using membership = typename group_registry<session>::membership;
     using stream = typename C::transport::stream;
 
     template <class Key>
@@ -8915,11 +9534,13 @@ public:
     [[nodiscard]] std::chrono::steady_clock::time_point opened_at() const noexcept { return opened_at_; }
 
     /// For `group_registry`: this session's rooms and its user.
-    std::vector<membership> groups{};
+    typename group_registry<session>::memberships groups{};
 
 private:
     friend shard_type;
     friend class room_awaiter<session>;
+    template <class Shard, class Sessions, class D>
+    friend void detail::fan_out(Shard&, Sessions const&, detail::posted<D> const&, sent&);
     template <class>
     friend class detail::output;
     template <class>
@@ -8992,6 +9613,14 @@ private:
         }
     }
 
+    /// What is to be queued for many touches each; a hint for one that comes soon.
+    void prefetch() const noexcept
+    {
+        __builtin_prefetch(this);
+        __builtin_prefetch(&box_);
+        __builtin_prefetch(&counts_);
+    }
+
     shard_type* shard_;
     polycast::handle handle_;
     detail::phase phase_ = detail::phase::handshake;
@@ -9010,7 +9639,7 @@ private:
     bool counted_ = false;         ///< in the directory
     bool admitted_ = false;        ///< `opened` was called: `closed` is owed
     bool ended_ = false;           ///< it takes no more events; `closed` has been or will be called
-    std::uint8_t connection_ = 0;  ///< changes with it: completions of the one before are not for this one
+    std::uint8_t connection_ : 7 = 0;  ///< changes with it: completions of the one before are not for this one
     std::uint8_t misses_ = 0;
     close_code close_code_ = close_code::normal;
     // What each emission touches lies together.
@@ -9029,7 +9658,7 @@ private:
     detail::room_waiter* waiting_ = nullptr;
     time_point opened_at_{};
     time_point due_at_{};  ///< open: the pending ping was sent, or the next is due; else the deadline of the phase
-    detail::window_serials windows_{};
+    detail::window_serials<typename C::batching> windows_{};
 };
 
 }  // namespace polycast::inline v0
@@ -9310,6 +9939,33 @@ private:
 
 }  // namespace polycast::inline v0::detail
 
+// ---- polycast/detail/search.hpp ----
+
+namespace polycast::inline v0::detail {
+
+// What this library would need of <algorithm>, which in C++20 brings the ranges: too much to read for some lines.
+
+template <class Iterator, class Predicate>
+[[nodiscard]] constexpr Iterator find_where(Iterator from, Iterator end, Predicate is_it)
+{
+    while (from != end && !is_it(*from))
+        ++from;
+    return from;
+}
+
+template <class T>
+[[nodiscard]] constexpr T least(T a, T b) noexcept
+{
+    return b < a ? b : a;
+}
+template <class T>
+[[nodiscard]] constexpr T greatest(T a, T b) noexcept
+{
+    return a < b ? b : a;
+}
+
+}  // namespace polycast::inline v0::detail
+
 // ---- polycast/session/client_memory.hpp ----
 
 namespace polycast::inline v0::detail {
@@ -9341,16 +9997,16 @@ public:
         acked_ = received_;  // `$open` has told
         session_ = said.session;
         epoch_ = said.epoch;
-        every_ = std::max<std::uint64_t>(1, said.ack_every.value_or(control::ack_terms{}.every));
+        every_ = greatest<std::uint64_t>(1, said.ack_every.value_or(control::ack_terms{}.every));
         within_ = std::chrono::milliseconds(
-            std::min(said.ack_within_ms.value_or(control::ack_terms{}.within_ms), max_within_ms));
+            least(said.ack_within_ms.value_or(control::ack_terms{}.within_ms), max_within_ms));
         return !resumed ? greeting::anew : elsewhere ? greeting::resumed_elsewhere : greeting::resumed;
     }
 
     /// An event has come.
     void count() noexcept { ++received_; }
     /// Those up to `to` never will.
-    void skip(std::uint64_t to) noexcept { received_ = std::max(received_, to); }
+    void skip(std::uint64_t to) noexcept { received_ = greatest(received_, to); }
     [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
 
     [[nodiscard]] bool owes_ack() const noexcept { return received_ != acked_; }
@@ -9651,8 +10307,8 @@ public:
     /// The server has answered `id`.
     answer answered(std::uint64_t id, bool by_event)
     {
-        auto const end = items_.begin() + static_cast<std::ptrdiff_t>(std::min(items_.size(), window));
-        auto const found = std::find_if(items_.begin(), end, [&](item const& i) { return i.head.id == id; });
+        auto const end = items_.begin() + static_cast<std::ptrdiff_t>(detail::least(items_.size(), window));
+        auto const found = detail::find_where(items_.begin(), end, [&](item const& i) { return i.head.id == id; });
         if (id == 0 || found == end || found->done)
             return answer::unexpected;
         bool const asks = found->head.asks;
@@ -9665,7 +10321,7 @@ public:
     /// Whether an event has answered `id`, lately.
     [[nodiscard]] bool was_answered_by_event(std::uint64_t id) const noexcept
     {
-        return id != 0 && std::find(by_events_.begin(), by_events_.end(), id) != by_events_.end();
+        return id != 0 && find_where(by_events_.begin(), by_events_.end(), [id](std::uint64_t e) { return e == id; }) != by_events_.end();
     }
 
 private:
@@ -9704,7 +10360,7 @@ private:
         if (count == 0)
             return;
         popped_ += count;
-        next_ -= std::min(next_, count);
+        next_ -= detail::least(next_, count);
         if (items_.empty()) {
             base_ += text_.size();
             text_.clear();
@@ -9821,7 +10477,7 @@ public:
     /// `$ok` or `$error` with the number `id`; nothing if it is not for a room.
     [[nodiscard]] std::optional<client_room_answer> answered(std::uint64_t id, envelope const& said)
     {
-        auto const at = std::find_if(under_way_.begin(), under_way_.end(), [&](flight const& f) { return f.id == id; });
+        auto const at = find_where(under_way_.begin(), under_way_.end(), [&](flight const& f) { return f.id == id; });
         if (at == under_way_.end())
             return {};
         client_room_answer answer{std::move(at->name), false, said.type == "$ok", said.recovered};
@@ -11185,7 +11841,7 @@ namespace polycast::inline v0::detail {
 /// while somebody waits most of the time, so a wait that follows a wait costs nothing. On the loop's thread.
 class readiness {
 public:
-    using handler = task<4 * sizeof(void*)>;
+    using handler = task<3 * sizeof(void*)>;
     class watch;
 
     readiness() : descriptor_(::epoll_create1(EPOLL_CLOEXEC))
@@ -11232,28 +11888,37 @@ public:
         std::uint32_t const event = writing ? EPOLLOUT : EPOLLIN;
         if ((listed_ & event) == 0)
             list(listed_ | event);
-        if (writing && !write_)
-            write_ = std::make_unique<handler>();
-        if (handler& place = writing ? *write_ : read_; !place) {
-            place = std::move(h);
+        if (!writing && !read_) {
+            read_ = std::move(h);
             return;
         }
-        if (!more_)
-            more_ = std::make_unique<std::vector<extra>>();
-        more_->push_back({writing, std::move(h)});
+        if (!seldom_)
+            seldom_ = std::make_unique<seldom>();
+        if (writing && !seldom_->write)
+            seldom_->write = std::move(h);
+        else
+            seldom_->more.push_back({writing, std::move(h)});
     }
+    /// From a handler that was called because there is something to read, and has taken one of perhaps several: if it waits
+    /// again it is called again in this turn, for a turn of the loop for each would keep the last ones waiting.
+    void expect_more() noexcept { more_expected_ = true; }
     /// The descriptor will be closed, and so leave the set.
     void closes() noexcept { listed_ = 0; }
     /// Takes the handlers that wait.
     [[nodiscard]] std::vector<handler> take_all()
     {
         std::vector<handler> all;
-        for (handler* const h : {write_.get(), &read_})
-            if (h != nullptr && *h)
-                all.push_back(std::move(*h));
-        if (auto const others = std::move(more_))
-            for (extra& e : *others)
-                all.push_back(std::move(e.what));
+        auto const take = [&all](handler& h) {
+            if (h)
+                all.push_back(std::move(h));
+        };
+        auto const others = std::move(seldom_);
+        if (others)
+            take(others->write);
+        take(read_);
+        if (others)
+            for (extra& e : others->more)
+                take(e.what);
         return all;
     }
 
@@ -11263,6 +11928,13 @@ private:
         bool writing;
         handler what;
     };
+    /// What few ever wait for; whoever did may again.
+    struct seldom {
+        handler write;
+        std::vector<extra> more;  ///< beside the one that reads and the one that writes
+    };
+
+    static constexpr int max_at_once = 16;  ///< others wait
 
     void list(std::uint32_t events)
     {
@@ -11273,18 +11945,20 @@ private:
         // Of an open descriptor that can be waited for, only for want of memory or of the user's watches (epoll_ctl(2)).
         if (::epoll_ctl(in_.descriptor_, operation, descriptor_, &e) != 0)
             throw std::bad_alloc();
-        listed_ = events;
+        listed_ = static_cast<std::uint8_t>(events);
     }
     /// Calls those that wait for this now; what they begin to wait for is another turn's. False if this is no more.
     [[nodiscard]] bool call(bool writing)
     {
         readiness const& in = in_;  // a handler may be the end of this
         handler first;
-        if (!writing || write_)
-            first = std::move(writing ? *write_ : read_);
+        if (!writing)
+            first = std::move(read_);
+        else if (seldom_)
+            first = std::move(seldom_->write);
         std::vector<handler> others;
-        if (more_)
-            std::erase_if(*more_, [&](extra& e) {
+        if (seldom_)
+            std::erase_if(seldom_->more, [&](extra& e) {
                 if (e.writing == writing)
                     others.push_back(std::move(e.what));
                 return e.writing == writing;
@@ -11297,9 +11971,16 @@ private:
     }
     [[nodiscard]] bool waits(bool writing) const noexcept
     {
-        if (writing ? write_ && *write_ : bool(read_))
+        if (!writing && read_)
             return true;
-        return more_ && std::any_of(more_->begin(), more_->end(), [writing](extra const& e) { return e.writing == writing; });
+        if (!seldom_)
+            return false;
+        if (writing && seldom_->write)
+            return true;
+        for (extra const& e : seldom_->more)
+            if (e.writing == writing)
+                return true;
+        return false;
     }
     void ready(std::uint32_t events)
     {
@@ -11309,10 +11990,16 @@ private:
             std::uint32_t const event = writing ? EPOLLOUT : EPOLLIN;
             if ((events & event) == 0 && !failed)
                 continue;
-            if (!waits(writing))
+            if (!waits(writing)) {
                 unwanted |= event;
-            else if (!call(writing))
-                return;
+                continue;
+            }
+            int left = writing ? 1 : max_at_once;
+            do {
+                more_expected_ = false;
+                if (!call(writing))
+                    return;
+            } while (--left > 0 && more_expected_ && waits(writing));
         }
         // What nobody waits for is not told again: in the set as long as it is waited for most of the time.
         if ((unwanted & listed_) != 0)
@@ -11321,11 +12008,12 @@ private:
 
     readiness& in_;
     int const descriptor_;
-    std::uint32_t listed_ = 0;
+    std::uint8_t listed_ = 0;  ///< EPOLLIN, EPOLLOUT
+    bool more_expected_ = false;
     handler read_;
-    std::unique_ptr<handler> write_;  ///< few ever wait for that; whoever did may again
-    std::unique_ptr<std::vector<extra>> more_;
+    std::unique_ptr<seldom> seldom_;
 };
+static_assert(sizeof(readiness::watch) <= 56, "an idle connection pays for it");
 
 inline void readiness::run_ready()
 {
@@ -11610,6 +12298,8 @@ public:
             watch_ = std::make_unique<detail::readiness::watch>(on_->ready(), descriptor);
         watch_->wait(writing, std::forward<Handler>(handler));
     }
+    /// Who reads has taken one of perhaps several.
+    void expect_more() noexcept { watch_->expect_more(); }
     /// What waits completes with `operation_canceled`, soon.
     void cancel() noexcept
     try {
@@ -11792,8 +12482,10 @@ public:
             if (ec)
                 return h(ec, -1);
             int const accepted = ::accept4(descriptor_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-            if (accepted >= 0)
+            if (accepted >= 0) {
+                waits_.expect_more();
                 return h(ec, accepted);
+            }
             ec.assign(errno, std::system_category());
             if (would_block(ec) || ec == std::errc::interrupted || ec == std::errc::connection_aborted)
                 return accept(std::move(h));  // who came is gone, or another shard has it
@@ -13236,7 +13928,7 @@ public:
                                                  : options_.cap;
         if (!may_change(o) || made_ >= options_.attempts || spent > options_.budget || delay > options_.budget - spent)
             return std::nullopt;
-        delay_ = std::min<real_delay>(delay_ * options_.factor, options_.cap);
+        delay_ = detail::least<real_delay>(delay_ * options_.factor, options_.cap);
         return delay;
     }
 
@@ -13258,6 +13950,12 @@ namespace detail {
 {
     return s.status;
 }
+/// As std::this_thread's, whose header brings more than the rest of this one: stop tokens, semaphores and their clocks.
+inline constexpr auto sleep_here = [](std::chrono::milliseconds delay) {
+    ::timespec left{static_cast<::time_t>(delay.count() / 1000), static_cast<long>(delay.count() % 1000 * 1'000'000)};
+    while (::nanosleep(&left, &left) != 0 && errno == EINTR) {
+    }
+};
 }  // namespace detail
 
 /// Makes `attempt()`, which emits and returns an `outcome` or a `sent`, until it is accepted or the schedule ends, and
@@ -13282,13 +13980,24 @@ auto with_retry(retry_options const& options, Attempt&& attempt, Sleep&& sleep)
 template <std::invocable Attempt>
 auto with_retry(retry_options const& options, Attempt&& attempt)
 {
-    return with_retry(options, std::forward<Attempt>(attempt),
-                      [](std::chrono::milliseconds delay) { std::this_thread::sleep_for(delay); });
+    return with_retry(options, std::forward<Attempt>(attempt), detail::sleep_here);
 }
 
 }  // namespace polycast::inline v0
 
 // ---- polycast/delivery/journal_batch.hpp ----
+
+#if POLYCAST_WITH_SQLITE
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace polycast::inline v0::detail {
 
@@ -13493,6 +14202,8 @@ private:
 using journal_batch = basic_journal_batch<>;
 
 }  // namespace polycast::inline v0::detail
+
+#endif
 
 // ---- polycast/delivery/log_error.hpp ----
 
@@ -14887,7 +15598,7 @@ public:
         answer out{offset_, {}, {}};
         if (!since)
             return out;
-        auto const live = std::find_if(held_.begin(), held_.end(), [&](held const& h) { return !expired(h, now); });
+        auto const live = detail::find_where(held_.begin(), held_.end(), [&](held const& h) { return !expired(h, now); });
         auto const count = static_cast<std::uint64_t>(held_.end() - live);
         out.recovered = same_epoch && *since <= offset_ && offset_ - *since <= count;
         if (*out.recovered)
@@ -15057,7 +15768,7 @@ private:
                 continue;
             {
                 auto const locked = p->room->lock();  // sees what its last holder did
-                floor_ = std::max(floor_, p->room->offset());
+                floor_ = detail::greatest(floor_, p->room->offset());
             }
             forgotten(p->name, floor_);
             rooms_.erase(rooms_.find(p->name));
@@ -15148,7 +15859,7 @@ public:
     {
         std::lock_guard const lock(mutex_);
         entry& e = of(user);
-        ++e.on_shard[shard];
+        ++on_shard(e, shard);
         e.shards |= std::uint64_t{1} << shard;
         if constexpr (Resumes)
             if (!e.offline.empty())
@@ -15159,7 +15870,7 @@ public:
     {
         std::lock_guard const lock(mutex_);
         auto const at = users_.find(user);
-        if (--at->second.on_shard[shard] == 0)
+        if (--on_shard(at->second, shard) == 0)
             at->second.shards &= ~(std::uint64_t{1} << shard);
         erase_if_empty(at);
     }
@@ -15234,7 +15945,8 @@ private:
     struct entry {
         std::uint32_t connections = 0;
         std::uint64_t shards = 0;
-        std::unique_ptr<std::uint32_t[]> on_shard{};  ///< as many as there are shards
+        std::uint32_t on_first = 0;                 ///< sessions on shard 0
+        std::unique_ptr<std::uint32_t[]> on_others{};  ///< and on the others, if there are any
         [[no_unique_address]] offline_events offline{};
         [[no_unique_address]] place_in_list waits{};  ///< where `offline` is not empty
     };
@@ -15248,8 +15960,13 @@ private:
         if (auto const known = users_.find(user); known != users_.end())
             return known;
         entry e;
-        e.on_shard = std::make_unique<std::uint32_t[]>(shards_);
+        if (shards_ > 1)
+            e.on_others = std::make_unique<std::uint32_t[]>(shards_ - 1);
         return users_.emplace(std::string(user), std::move(e)).first;
+    }
+    [[nodiscard]] static std::uint32_t& on_shard(entry& e, std::uint32_t shard) noexcept
+    {
+        return shard == 0 ? e.on_first : e.on_others[shard - 1];
     }
     entry& of(std::string_view user) { return place(user)->second; }
     std::size_t forget_longest()
@@ -15693,7 +16410,6 @@ template <class C, class Event, class Sleep>
             to.shared_observer.count_shared(metric::retries, 1);
         });
 }
-inline constexpr auto sleep_here = [](std::chrono::milliseconds delay) { std::this_thread::sleep_for(delay); };
 
 /// The same for a message that is no event.
 template <class C>
@@ -18269,11 +18985,15 @@ namespace polycast::inline v0::detail {
 template <class Shard, class Sessions, class C>
 void fan_out(Shard& shard, Sessions const& to, posted<C> const& p, sent& result)
 {
-    for (auto* const s : to) {
+    auto const count = to.size();
+    for (std::size_t i = 0; i < count; ++i) {
+        auto* const s = to[i];
+        if (i + 2 < count)
+            to[i + 2]->prefetch();
         if (p.except && s->handle() == p.except)
             continue;
         if (auto const& frame = p.frames[shard.profile(*s)])
-            if (auto const o = shard.out().enqueue(*s, frame, p.urgent); o != outcome::gone)
+            if (auto const o = shard.out().enqueue(*s, shard.out().refer(frame), p.urgent); o != outcome::gone)
                 result.count(o);
     }
 }
@@ -19295,7 +20015,7 @@ public:
         if (!s.has_connection() || s.phase_ == phase::draining || s.phase_ == phase::moving || s.reading_ ||
             s.box_.queued_bytes() > shard_.options().max_outbox_bytes / 2)
             return;
-        s.stream_.wait_readable(typename Shard::ready{&shard_, s.handle_, false, s.connection_});
+        s.stream_.wait_readable(typename Shard::ready(shard_, s, false));
         s.reading_ = true;
     }
     /// Frames.
@@ -19399,14 +20119,14 @@ public:
 
     /// Fans out at least `max_bytes` if there is as much. The rest waits for another turn, so that what was fanned out
     /// can be written first. A call from inside a fan-out does nothing.
-    void take(Shard& shard, std::size_t max_bytes)
+    [[gnu::always_inline]] void take(Shard& shard, std::size_t max_bytes)
     {
-        if (waiting(shard))  // asked before each emission, and seldom true
+        if (waiting(shard)) [[unlikely]]  // asked before each emission
             take_waiting(shard, max_bytes);
     }
 
 private:
-    void take_waiting(Shard& shard, std::size_t max_bytes)
+    [[gnu::noinline]] void take_waiting(Shard& shard, std::size_t max_bytes)
     {
         if (std::exchange(taking_, true))
             return;
@@ -20063,7 +20783,7 @@ private:
         auto const op = box.front(queue)->frame->op();
         bool const staged = box.front(queue)->joins;
         for (auto const* n = box.front(queue);
-             n != nullptr && n->frame->joinable() && n->joins == staged && n->frame->op() == op; n = n->next) {
+             n != nullptr && n->frame->joinable() && n->joins == staged && n->frame->op() == op; n = box.after(queue, n)) {
             auto const more = n->frame->payload().size() + (count != 0 ? separator_.size() : 0);
             if (payload + more + max_header_bytes > room || (count != 0 && payload + more > max_joined_bytes))
                 break;
@@ -20693,9 +21413,9 @@ public:
                 return outcome::refused;
             shard_.observe().count(metric::encodes, 1);
             if (!direct_.takes(s, urgency_of<Event>)) {
-                auto const frame = make_coalescing_frame<typename C::serializer>(head, event, text.view(), appended);
+                auto frame = make_coalescing_frame<typename C::serializer>(head, event, text.view(), appended);
                 frame->mark_joinable();
-                return enqueue(s, frame, urgency_of<Event>);
+                return enqueue(s, std::move(frame), urgency_of<Event>);
             }
         } else {
             if (C::serializer::encode(text, head, event))
@@ -20716,16 +21436,18 @@ public:
     }
     /// Queues a frame in a lane; the batching policy says when it is written. What there is no memory for is refused, as
     /// it is at a cap.
-    outcome enqueue(session_type& s, frame_ref const& emitted, urgency const& u)
+    outcome enqueue(session_type& s, frame_ref emitted, urgency const& u)
     {
         if (!s.takes_events())
             return outcome::gone;
         try {
-            return put_in_lane(s, emitted, u);
+            return put_in_lane(s, std::move(emitted), u);
         } catch (std::bad_alloc const&) {
             return refuse(s, u);
         }
     }
+    /// A further reference to a frame that many get.
+    [[nodiscard]] frame_ref refer(frame_ref const& to) { return nodes_.refer(to); }
     /// Whether so much more can be queued at once.
     [[nodiscard]] bool has_room(session_type const& s, std::size_t bytes, std::size_t events) const noexcept
     {
@@ -20825,13 +21547,20 @@ public:
                 if (session_type* const s = shard_.find(h); s != nullptr && s->has_connection() && !s->blocked_ &&
                                                             !s->held_ && staging_.needed(*s))
                     stage_or_end(*s, s->due_, staging_.good_write_bytes());
-        for (handle const h : flushing_)
-            if (session_type* const s = shard_.find(h)) {
+        for (std::size_t i = 0; i < flushing_.size(); ++i) {
+            if (i + 2 < flushing_.size())
+                if (session_type const* const soon = shard_.find(flushing_[i + 2]))
+                    soon->prefetch();
+            if (session_type* const s = shard_.find(flushing_[i])) {
                 s->dirty_ = false;
                 flush(*s);
             }
+        }
         flushing_.clear();
+        settle();
     }
+    /// Keeps no frame that nobody waits for.
+    void settle() noexcept { nodes_.settle(); }
     /// Once a tick: whoever waits for the log to be written is looked at again.
     void retry_log()
     {
@@ -20864,7 +21593,7 @@ public:
         if constexpr (requires { s.stream_.hold_back(); })
             if (s.box_.waiting_in_lanes() != 0)
                 s.stream_.hold_back();
-        s.stream_.wait_writable(typename Shard::ready{&shard_, s.handle_, true, s.connection_});
+        s.stream_.wait_writable(typename Shard::ready(shard_, s, true));
         s.blocked_ = true;  // now that somebody will say when it is not
     }
 
@@ -20931,20 +21660,20 @@ private:
         pressure_.relieved(s);
         shard_.drained(s);
     }
-    outcome put_in_lane(session_type& s, frame_ref const& emitted, urgency const& u)
+    outcome put_in_lane(session_type& s, frame_ref&& emitted, urgency const& u)
     {
         auto const queue = outbox::queue_of(u.lane);
         auto plan = merging_.merge(s, emitted, queue, u);
         auto const bytes = emitted->wire_bytes();
-        if (!pressure_.has_room(s, plan.more_bytes(), plan.more_events())) {
+        if (!pressure_.has_room(s, plan.more_bytes(bytes), plan.more_events())) [[unlikely]] {
             if (!make_room(s, bytes, u))
                 return refuse(s, u);
-            plan = {emitted};  // the older one may have left meanwhile
+            plan = {};  // the older one may have left meanwhile
         }
         if (u.barrier && !stage_all(s))  // all that was emitted before it, whatever the lane
             return refuse(s, u);
         bool const first = s.box_.waiting(u.lane) == 0;
-        auto* const node = s.box_.push(nodes_, queue, plan.frame, u.event ? 1 : 0);
+        auto* const node = s.box_.push(nodes_, queue, std::move(plan.both ? plan.both : emitted), u.event ? 1 : 0);
         node->critical = u.critical;
         try {
             shard_.log().accepted(s, *node, u);
@@ -20995,12 +21724,12 @@ private:
         packing_.pack(s, message, directly);
         if (directly)
             return direct_.emit(s, message, u);
-        auto const frame = shared_frame::message(message.op, message.payload, message.rsv1);
+        auto frame = shared_frame::message(message.op, message.payload, message.rsv1);
         if (message.packed)
             frame->set_form(s.profile_);
         else if (message.is_event)
             frame->mark_joinable();
-        return !u.event && message.is_event ? answer(s, frame) : enqueue(s, frame, u);
+        return !u.event && message.is_event ? answer(s, frame) : enqueue(s, std::move(frame), u);
     }
     /// `first`: nothing waited in the lane before.
     outcome schedule(session_type& s, lane l, bool first)
@@ -21040,8 +21769,10 @@ private:
     }
     void wait_for_log(session_type& s)
     {
-        if (std::find(unlogged_.begin(), unlogged_.end(), s.handle_) == unlogged_.end())
-            unlogged_.push_back(s.handle_);
+        for (handle const h : unlogged_)
+            if (h == s.handle_)
+                return;
+        unlogged_.push_back(s.handle_);
     }
 
     /// The cap is for what the peer does not take, not for what has not been offered to it yet.
@@ -21104,7 +21835,7 @@ public:
           std::shared_ptr<port_type> const& shared, typename journal_type::database& log)
         : index_(index), options_(options), app_(app), port_(shared), loop_(t), log_(*this, log)
     {
-        static_assert(sizeof(session_type) <= sizeof(typename transport_type::stream) + 360, "an idle session pays for it");
+        static_assert(sizeof(session_type) <= sizeof(typename transport_type::stream) + 352, "an idle session pays for it");
     }
     shard(shard const&) = delete;
 
@@ -21313,16 +22044,13 @@ public:
         }
         input_.go_on(s);
     }
-    void writable(handle h, std::uint8_t connection, std::error_code ec)
+    void writable(session_type& s, std::error_code ec)
     {
-        session_type* const s = find(h);
-        if (s == nullptr || s->connection_ != connection)
-            return;
         turn_scope const scope(*this);
-        s->blocked_ = false;
+        s.blocked_ = false;
         if (ec)
-            return ending_.kill(*s);
-        out_.flush(*s, true);
+            return ending_.kill(s);
+        out_.flush(s, true);
     }
     /// Without the memory to ask for one, the tick does.
     void want_turn() noexcept
@@ -21367,16 +22095,30 @@ public:
     };
 
     /// A session's stream is ready to be read or written. One type for both: each has Asio's operations compiled anew.
-    struct ready {
-        shard* on;
-        handle of;
-        bool for_writing;
-        std::uint8_t connection;  ///< of the session: a later one has waits of its own
+    /// Two words: every session has one that waits.
+    class ready {
+    public:
+        ready(shard& on, session_type const& s, bool for_writing) noexcept
+            : on_(&on), generation_(s.handle_.generation), slot_(s.handle_.slot & 0xFF'FFFF), connection_(s.connection_ & 0x7F),
+              for_writing_(for_writing)
+        {
+        }
         void operator()(std::error_code ec) const
         {
-            for_writing ? on->writable(of, connection, ec) : on->readable(of, connection, ec);
+            session_type* const s = on_->sessions_.find({slot_, generation_});
+            if (s == nullptr || s->connection_ != connection_)
+                return;
+            for_writing_ ? on_->writable(*s, ec) : on_->readable(*s, ec);
         }
+
+    private:
+        shard* on_;
+        std::uint32_t generation_;
+        std::uint32_t slot_ : 24;
+        std::uint32_t connection_ : 7;  ///< of the session: a later one has waits of its own
+        std::uint32_t for_writing_ : 1;
     };
+    static_assert(sizeof(ready) == 2 * sizeof(void*));
 
     /// What the loop is to do next: one type for all, for the same reason.
     struct step {
@@ -21404,13 +22146,10 @@ private:
             ending_.kill(s);
         }
     }
-    void readable(handle h, std::uint8_t connection, std::error_code ec)
+    void readable(session_type& s, std::error_code ec)
     {
-        session_type* const s = find(h);
-        if (s == nullptr || s->connection_ != connection)
-            return;
         turn_scope const scope(*this);
-        or_ends(*s, [&] { input_.read(*s, ec); });
+        or_ends(s, [&] { input_.read(s, ec); });
     }
     /// The end of a turn: one write for each session that has something, then the farewells.
     void run_turn()
@@ -21446,6 +22185,7 @@ private:
             want_turn();
         if constexpr (durable)
             out_.retry_log();
+        out_.settle();
         tick_.start(options_.tick, step{this, &shard::tick});
     }
     void out_of_time() { loop_.stop(); }

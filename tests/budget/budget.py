@@ -24,7 +24,7 @@ SKIPPED = 77
 PROGRAMS = {"include": ROOT / "tests/benchmark/compile/include.cpp", "echo": ROOT / "examples/echo.cpp",
             "default server": ROOT / "tests/benchmark/compile/default_server.cpp"}
 # What runs: messages of each kind (steady.cpp).
-SCENARIOS = {"echo": 10000, "broadcast": 1000, "events": 5000}
+SCENARIOS = {"echo": 10000, "echo16": 1000, "broadcast": 1000, "events": 5000}
 RISE = {"compile": 1.10, "instructions": 1.05}
 FALL = {"compile": 0.80, "instructions": 0.95}
 

@@ -71,7 +71,7 @@ extern "C" [[gnu::noinline]] void measured(support::canned_world& world, support
 namespace {
 
 template <class App, class... Policies>
-int run(std::size_t clients, std::string const& payload, std::uint64_t count, std::uint64_t frames)
+int run(std::size_t clients, std::string const& payload, std::uint64_t count, std::uint64_t frames, int together = 1)
 {
     support::canned_world world;
     pc::server<App, support::canned, Policies...> server{{}, {}, support::canned(world)};
@@ -87,7 +87,9 @@ int run(std::size_t clients, std::string const& payload, std::uint64_t count, st
         }
         all.back()->told.clear();
     }
-    std::string const said = frame(payload);
+    std::string said;
+    for (int i = 0; i < together; ++i)  // one read has them all
+        said += frame(payload);
     auto& client = *all.front();
     world.say(client, said);
     for (auto* const c : all)
@@ -126,13 +128,15 @@ extern "C" void* malloc(std::size_t size)
 int main(int argc, char** argv)
 {
     if (argc != 3) {
-        std::fprintf(stderr, "usage: %s echo|broadcast|events MESSAGES\n", argv[0]);
+        std::fprintf(stderr, "usage: %s echo|echo16|broadcast|events MESSAGES\n", argv[0]);
         return 2;
     }
     std::string_view const scenario = argv[1];
     std::uint64_t const count = std::strtoull(argv[2], nullptr, 10);
     if (scenario == "echo")
         return run<echo, pc::serializer::raw>(1, "twenty bytes, please", count, 0);
+    if (scenario == "echo16")
+        return run<echo, pc::serializer::raw>(1, "twenty bytes, please", count, 0, 16);
     if (scenario == "broadcast")
         return run<publisher, pc::serializer::raw>(100, std::string(100, 'b'), count, count);
     return run<typed>(1,
